@@ -1,0 +1,37 @@
+"""How long to wait before trying again."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import attrs
+
+__all__ = ["Backoff"]
+
+
+@attrs.frozen
+class Backoff:
+    """Exponential backoff with jitter, and a ceiling.
+
+    The wait doubles with every try from `initial` to `maximum`, and of each wait
+    a random part of up to one half is taken off, so that many clients of one
+    daemon do not come back at the same moment.
+
+    Attributes:
+        initial: seconds before the first try again.
+        maximum: seconds that no wait exceeds.
+    """
+
+    initial: float = 0.1
+    maximum: float = 30.0
+
+    def delay(self, tries: int, random: Callable[[], float]) -> float:
+        """Seconds to wait after `tries` failures in a row (1, 2, …).
+
+        Args:
+            tries: how often it has failed.
+            random: gives numbers from 0.0 up to 1.0.
+        """
+        # The exponent is bounded so that the power stays a float however long a host is away.
+        full = min(self.maximum, self.initial * 2.0 ** min(tries - 1, 62))
+        return full * (1.0 - random() / 2)

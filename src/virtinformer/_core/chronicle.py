@@ -1,0 +1,233 @@
+"""How observations become history.
+
+The chronicle is where versions are given out. It takes what is now true of one
+domain and the steps that led there, writes the store, and returns the changes
+that subscribers are to hear of, numbered:
+
+* every event takes a version of its own;
+* a domain takes the version of the last event that belongs to it, or, if its
+  content changed and no event told, the next one;
+* what neither changed nor was told of takes none, and keeps its object.
+
+Where the steps lead through the absence of a domain (undefined, then defined
+again under its UUID), two changes are made of them: one domain was deleted,
+another was added.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from uuid import UUID
+
+import attrs
+
+from .lifecycle import Step
+from .messages import EventReceived
+from .model import (
+    CONTENT,
+    Added,
+    Change,
+    Deleted,
+    DeletionReason,
+    DeltaSource,
+    Domain,
+    DomainEvent,
+    Observation,
+    Updated,
+)
+from .store import Store
+from .vocabulary import DomainState, EventKind, LifecycleType, StateReason, event_words
+
+__all__ = ["Chronicle", "Scene", "Transform"]
+
+Transform = Callable[[Domain], Domain]
+"""What a user does to a domain before it is stored, to make it smaller."""
+
+_ENDINGS = frozenset({LifecycleType.SHUTDOWN, LifecycleType.STOPPED, LifecycleType.CRASHED})
+
+
+@attrs.frozen
+class Scene:
+    """What is to be written down of one domain.
+
+    Attributes:
+        uuid: whose.
+        content: what is true of it now: what was read, or, if nothing new was,
+            the domain as it is stored; ``None`` if it does not exist.
+        time: when that was read, seconds since 1970, UTC.
+        steps: the events that led there, in order.
+        source: how it became known.
+        last: the last that was known of it, if it is not in the store.
+    """
+
+    uuid: UUID
+    content: Observation | Domain | None
+    time: float
+    steps: Sequence[Step]
+    source: DeltaSource
+    last: Domain | None = None
+
+
+class Chronicle:
+    """Writes the store. Promise: versions are strictly increasing, whatever is told."""
+
+    def __init__(self, store: Store, transform: Transform | None) -> None:
+        self._store = store
+        self._transform = transform
+
+    def tell(self, scene: Scene) -> list[Change]:
+        """Write a scene down; the changes it makes, none if nothing is new."""
+        old = self._store.get(scene.uuid)
+        if scene.content is None:
+            change = self._end(old, scene) if old is not None else self._afterword(scene)
+            return [change] if change is not None else []
+        if old is None:
+            return [self._begin(scene)]
+        ended = max((i for i, step in enumerate(scene.steps, 1) if step.absent), default=0)
+        if not ended:
+            change = self._go_on(old, scene)
+            return [change] if change is not None else []
+        first = self._end(old, attrs.evolve(scene, steps=scene.steps[:ended]))
+        return [first, self._begin(attrs.evolve(scene, steps=scene.steps[ended:]))]
+
+    def _begin(self, scene: Scene) -> Change:
+        version = self._version_after(scene)
+        domain = self._domain(scene, version, generation=1, incarnation=version)
+        events = self._events(scene, domain)
+        return self._write(Added(domain, version, scene.source, events))
+
+    def _go_on(self, old: Domain, scene: Scene) -> Change | None:
+        version = self._version_after(scene)
+        new = self._domain(scene, version, old.generation, old.incarnation)
+        if not scene.steps and all(getattr(old, name) == getattr(new, name) for name in CONTENT):
+            return None
+        if new.config_xml != old.config_xml:
+            new = attrs.evolve(new, generation=old.generation + 1)
+        return self._write(Updated(old, new, version, scene.source, self._events(scene, new)))
+
+    def _end(self, old: Domain, scene: Scene) -> Change:
+        version = self._version_after(scene)
+        last = attrs.evolve(old, resource_version=version)
+        reason = _why_deleted(old, scene.steps)
+        return self._write(Deleted(last, reason, version, scene.source, self._events(scene, last)))
+
+    def _afterword(self, scene: Scene) -> Change | None:
+        """Events of a domain that is not there: too late, or gone before it could be read."""
+        if not scene.steps:
+            return None
+        version = self._version_after(scene)
+        events = self._events(scene, scene.last or _phantom(scene, version))
+        return self._write(None, events, version)
+
+    def _write(
+        self,
+        delta: Added | Updated | Deleted | None,
+        events: tuple[DomainEvent, ...] = (),
+        version: int = 0,
+    ) -> Change:
+        change = (
+            Change(version, None, events)
+            if delta is None
+            else Change(delta.resource_version, delta, delta.events)
+        )
+        self._store.apply(change)
+        return change
+
+    def _version_after(self, scene: Scene) -> int:
+        return self._store.resource_version + max(len(scene.steps), 1)
+
+    def _domain(self, scene: Scene, version: int, generation: int, incarnation: int) -> Domain:
+        seen = scene.content
+        assert seen is not None
+        if isinstance(seen, Domain):
+            return attrs.evolve(
+                seen, resource_version=version, generation=generation, incarnation=incarnation
+            )
+        domain = Domain(
+            uuid=scene.uuid,
+            name=seen.name,
+            id=seen.id,
+            state=seen.state,
+            reason=seen.reason,
+            persistent=seen.persistent,
+            autostart=seen.autostart,
+            xml=seen.xml,
+            config_xml=seen.config_xml,
+            resource_version=version,
+            generation=generation,
+            observed_at=_utc(scene.time),
+            settled=seen.settled,
+            incarnation=incarnation,
+        )
+        return domain if self._transform is None else self._transform(domain)
+
+    def _events(self, scene: Scene, domain: Domain) -> tuple[DomainEvent, ...]:
+        first = self._store.resource_version + 1
+        return tuple(
+            _event(step.event, domain, version)
+            if step.event is not None
+            else _inferred(step, domain, version, scene.time)
+            for version, step in enumerate(scene.steps, first)
+        )
+
+
+def _event(event: EventReceived, domain: Domain, version: int) -> DomainEvent:
+    type_, reason = event_words(event.kind, event.type, event.detail)
+    return DomainEvent(
+        type=type_,
+        reason=reason,
+        timestamp=_utc(event.time),
+        domain_name=event.name,
+        domain_id=domain.uuid,
+        domain=domain,
+        resource_version=version,
+        details=event.details,
+    )
+
+
+def _inferred(step: Step, domain: Domain, version: int, time: float) -> DomainEvent:
+    assert step.type is not None
+    type_, _ = event_words(EventKind.LIFECYCLE, step.type, 0)
+    return DomainEvent(
+        type=type_,
+        reason="",
+        timestamp=_utc(time),
+        domain_name=domain.name,
+        domain_id=domain.uuid,
+        domain=domain,
+        resource_version=version,
+        inferred=True,
+    )
+
+
+def _why_deleted(old: Domain, steps: Sequence[Step]) -> DeletionReason:
+    told = {step.type for step in steps if step.event is not None}
+    if LifecycleType.UNDEFINED in told:
+        return DeletionReason.UNDEFINED
+    ended = not old.persistent and told & _ENDINGS
+    return DeletionReason.STOPPED if ended else DeletionReason.MISSING
+
+
+def _phantom(scene: Scene, version: int) -> Domain:
+    """All that is known of a domain that could never be read: what its events said."""
+    event = next(step.event for step in reversed(scene.steps) if step.event is not None)
+    return Domain(
+        uuid=scene.uuid,
+        name=event.name,
+        id=event.id,
+        state=DomainState.NOSTATE,
+        reason=StateReason.UNKNOWN,
+        persistent=False,
+        autostart=False,
+        xml="",
+        config_xml=None,
+        resource_version=version,
+        generation=0,
+        observed_at=_utc(scene.time),
+        settled=False,
+    )
+
+
+def _utc(seconds: float) -> datetime:
+    return datetime.fromtimestamp(seconds, UTC)

@@ -1,0 +1,117 @@
+"""What the reflector remembers of one domain."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+import attrs
+
+from .lifecycle import ABSENT, Position, Waiting
+from .messages import Observed
+from .model import DeltaSource, Domain
+from .vocabulary import LifecycleType
+
+__all__ = ["Record"]
+
+_PRESENCE = frozenset(
+    {
+        LifecycleType.DEFINED,
+        LifecycleType.STARTED,
+        LifecycleType.RESUMED,
+        LifecycleType.SUSPENDED,
+        LifecycleType.PMSUSPENDED,
+    }
+)
+"""Events that a domain can only send while it exists."""
+
+
+@attrs.define
+class Record:
+    """One domain in the eyes of the reflector.
+
+    Attributes:
+        known: whether the store has it.
+        last: the last that was known of it, once it is gone.
+        position: where the events told so far have led.
+        waiting: events that came and were not told, in the order of arrival.
+        touched: stamp of the newest reason to read it.
+        began, ended: stamps of the read that was accepted last.
+        accepted: what that read saw, while it is not in the store yet.
+        time: when that read ended, seconds since 1970.
+        reading: whether a read was asked for and not answered.
+        cause: why it was asked for.
+        raced: reads in a row that an event made worthless.
+        failed: reads in a row that the host refused.
+        torn: reads in a row that the source could not settle.
+        lookups: look-ups in a row that did not find what an event says exists.
+        expected: until when the event that explains the state may still come
+            (seconds, monotonic); ``None`` if the events told explain it.
+        retry: when to read it again (seconds, monotonic), if not at once.
+    """
+
+    uuid: UUID
+    known: bool = False
+    last: Domain | None = None
+    position: Position = ABSENT
+    waiting: list[Waiting] = attrs.field(factory=list)
+    touched: int = -1
+    began: int = -1
+    ended: int = -1
+    accepted: Observed | None = None
+    time: float = 0.0
+    reading: bool = False
+    cause: DeltaSource = DeltaSource.EVENT
+    raced: int = 0
+    failed: int = 0
+    torn: int = 0
+    lookups: int = 0
+    expected: float | None = None
+    retry: float | None = None
+
+    @property
+    def dirty(self) -> bool:
+        """Whether something happened that no accepted read has seen."""
+        return self.touched > self.began
+
+    @property
+    def idle(self) -> bool:
+        """Whether nothing is under way."""
+        busy = self.dirty or self.reading or self.waiting or self.accepted is not None
+        return not busy and self.expected is None
+
+    def touch(self, stamp: int, cause: DeltaSource) -> None:
+        """Note a reason to read it."""
+        if stamp > self.touched:
+            self.touched = stamp
+        if not self.reading:
+            self.cause = cause
+            self.retry = None
+
+    def accept(self, observed: Observed) -> None:
+        """Take a read for the truth, to be stored next."""
+        self.began, self.ended, self.time = observed.began, observed.ended, observed.time
+        self.accepted = observed
+        self.raced = self.failed = self.lookups = 0
+
+    def is_told_to_exist(self) -> bool:
+        """Whether the last life-cycle event that waits could only come from a living domain."""
+        for item in reversed(self.waiting):
+            if item.event.is_lifecycle:
+                return item.event.type in _PRESENCE
+        return False
+
+    def answered_by(self, began: int) -> list[Waiting]:
+        """The waiting events that a read begun at a stamp has seen the effect of."""
+        return [item for item in self.waiting if item.event.stamp < began]
+
+    def not_answered_by(self, began: int) -> list[Waiting]:
+        """The waiting events that came after a read began."""
+        return [item for item in self.waiting if item.event.stamp > began]
+
+    @property
+    def due(self) -> float | None:
+        """When it wants attention without anybody's asking (seconds, monotonic)."""
+        if self.dirty:
+            return self.retry
+        held = self.waiting[0].deadline if self.waiting else None
+        return min((when for when in (held, self.expected) if when is not None), default=None)

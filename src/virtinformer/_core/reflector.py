@@ -1,0 +1,401 @@
+"""The state machine that keeps the store true to the host.
+
+Theory of operation::
+
+    DISCONNECTED ─Connected→ SUBSCRIBING ─Subscribed→ LISTING ─Listed→ LIVE
+         ▲                        └───────────┴─Disconnected──┴──────────┘
+         └─────(backoff)───── BACKOFF ◄──────────────┘
+
+*Subscribe, then list.* Callbacks are registered before the list is taken, so a
+change is either in the list or told by an event, or both.
+
+*A list deletes nothing.* A domain that a list does not name is looked up; only
+the answer that there is no such domain deletes it. So neither a list that failed
+nor a partial one can do harm.
+
+*Epochs.* Every connection has a number. When it ends the number grows, and all
+that still arrives from it is dropped by that number alone.
+
+*Resync.* In every period each domain is read again, a slice at a time, so that
+changes of which libvirt tells nothing are found, and no moment is busier than
+another.
+
+What happens to a single domain is told in `tracker`.
+
+`Reflector.receive` takes inputs and returns effects; `Reflector.deadline` says
+when to call it again though nothing happened. It knows no clock: `now` is an
+argument, in seconds, monotonic.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Callable, Iterable
+from itertools import islice
+from typing import Any, Final
+from uuid import UUID
+
+import attrs
+
+from .backoff import Backoff
+from .barriers import FIRST_SYNC, Barrier, Barriers
+from .chronicle import Chronicle, Transform
+from .counters import Counters
+from .messages import (
+    Cancel,
+    Connect,
+    Connected,
+    ConnectFailed,
+    Disconnect,
+    Disconnected,
+    Effect,
+    EventReceived,
+    Input,
+    List,
+    Listed,
+    ListFailed,
+    Observed,
+    ReadFailed,
+    Reject,
+    Require,
+    Resolve,
+    Start,
+    Subscribe,
+    Subscribed,
+    Tick,
+)
+from .model import DeltaSource
+from .store import Store
+from .timetable import Timetable
+from .tracker import FAILURES, RETRY, Tracker
+
+__all__ = ["Phase", "Reflector"]
+
+STABLE: Final = 60.0
+"""A connection that lasted so many seconds makes the backoff begin anew."""
+
+SLICE: Final = 128
+"""A slice of the resync has about so many domains …"""
+
+SLICES: Final = 12
+"""… but there are at most so many slices."""
+
+
+class Phase(enum.Enum):
+    """Where in its dealings with the host the reflector is, and what happens next."""
+
+    DISCONNECTED = "disconnected"
+    """Not started, or a connection is being opened: `Connected` or `ConnectFailed` comes."""
+    SUBSCRIBING = "subscribing"
+    """Callbacks are being registered: `Subscribed` comes."""
+    LISTING = "listing"
+    """The whole host is being read: `Listed` or `ListFailed` comes."""
+    LIVE = "live"
+    """The store follows the host."""
+    BACKOFF = "backoff"
+    """There is no connection; one is opened when the alarm rings."""
+
+
+class _Alarm(enum.Enum):
+    CONNECT = "connect"
+    LIST = "list"
+    SWEEP = "sweep"
+
+
+@attrs.frozen
+class _ListUnderWay:
+    """Why a list was asked for, and which domains it is to read (``None``: all)."""
+
+    cause: DeltaSource
+    only: frozenset[UUID] | None
+
+    def covers(self, uuid: UUID) -> bool:
+        return self.only is None or uuid in self.only
+
+
+class Reflector:
+    """Turns what a host says into a versioned store.
+
+    Promise: given enough answers the store becomes equal to the host; what it
+    holds of a domain never goes back in time; nothing is deleted that was not
+    looked up and found missing; versions only grow.
+
+    Args:
+        store: what to write; nobody else may.
+        resync_period: seconds in which every domain is read again; ``None`` for never.
+        reorder_window: seconds for which an event may wait for its predecessor.
+        transform: applied to every domain before it is stored.
+        random: gives numbers from 0.0 up to 1.0, for jitter.
+
+    Attributes:
+        phase: see `Phase`.
+        epoch: the number of the connection.
+        connections: how many were opened so far.
+        last_contact: when the host last said anything (seconds, monotonic).
+        last_error: what went wrong last, if anything did.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        *,
+        resync_period: float | None,
+        reorder_window: float,
+        transform: Transform | None = None,
+        random: Callable[[], float],
+    ) -> None:
+        self.phase = Phase.DISCONNECTED
+        self.epoch = 1
+        self.connections = 0
+        self.last_contact: float | None = None
+        self.last_error: Exception | None = None
+        self._period = resync_period
+        self._random = random
+        self._barriers = Barriers()
+        self._tracker = Tracker(
+            store,
+            Chronicle(store, transform),
+            self._barriers,
+            window=reorder_window,
+            random=random,
+        )
+        self._now = 0.0
+        self._alarms: Timetable[_Alarm] = Timetable()
+        self._backoff = Backoff()
+        self._tries = 0
+        self._live_since: float | None = None
+        self._list: _ListUnderWay | None = None
+        self._list_failures = 0
+        self._round: list[UUID] = []
+        self._slice = 0
+        self._pause = 0.0
+
+    # ------------------------------------------------------------------ what the shell uses
+
+    def receive(self, inputs: Iterable[Input], now: float) -> list[Effect]:
+        """Take in what happened and return what is to be done about it, in order."""
+        self._now = self._tracker.now = now
+        for input_ in inputs:
+            self._take(input_)
+        for alarm in self._alarms.due(now):
+            self._ring(alarm)
+        self._tracker.ring()
+        if self.phase is Phase.LIVE:
+            self._tracker.ask_for_reads(self.epoch)
+        self._let_pass()
+        if self._list is None:
+            self._tracker.bury()
+        effects, self._tracker.effects = self._tracker.effects, []
+        return effects
+
+    @property
+    def deadline(self) -> float | None:
+        """When to call `receive` again at the latest, even with no input."""
+        times = (self._alarms.next, self._tracker.timetable.next)
+        return min((time for time in times if time is not None), default=None)
+
+    @property
+    def connected(self) -> bool:
+        """Whether there is a connection."""
+        return self.phase in _CONNECTED
+
+    @property
+    def synced(self) -> bool:
+        """Whether the store has caught up with the host on this connection."""
+        return self.phase is Phase.LIVE and not self._tracker.first
+
+    @property
+    def waits_for_host(self) -> bool:
+        """Whether the host owes an answer."""
+        return self._list is not None or self._tracker.outstanding > 0
+
+    @property
+    def counters(self) -> Counters:
+        """What was counted so far."""
+        return self._tracker.counters
+
+    # ------------------------------------------------------------------ the connection
+
+    def _take(self, input_: Input) -> None:
+        arm = _TRANSITIONS.get((self.phase, type(input_)))
+        if arm is not None and getattr(input_, "epoch", self.epoch) == self.epoch:
+            arm(self, input_)
+
+    def _do(self, effect: Effect) -> None:
+        self._tracker.effects.append(effect)
+
+    def _hear(self) -> None:
+        self.last_contact = self._now
+
+    def _start(self, _: Start) -> None:
+        self._barriers.add(Barrier(FIRST_SYNC, -1, None))
+        self._do(Connect(self.epoch))
+
+    def _connected_now(self, _: Connected) -> None:
+        self._hear()
+        self.connections += 1
+        self.phase = Phase.SUBSCRIBING
+        self._do(Subscribe(self.epoch))
+
+    def _connect_failed(self, failed: ConnectFailed) -> None:
+        self._back_off(failed.error)
+
+    def _subscribed(self, _: Subscribed) -> None:
+        self._hear()
+        self.phase = Phase.LISTING
+        self._list_host()
+
+    def _disconnected(self, lost: Disconnected) -> None:
+        self._do(Disconnect(self.epoch))
+        if self._live_since is not None and self._now - self._live_since >= STABLE:
+            self._tries = 0
+        self._tracker.disconnected()
+        self._back_off(lost.error)
+
+    def _back_off(self, error: Exception) -> None:
+        self.last_error = error
+        self._live_since = self._list = None
+        self._alarms.cancel(_Alarm.LIST)
+        self._alarms.cancel(_Alarm.SWEEP)
+        # From here on whatever the old connection still says is dropped.
+        self.epoch += 1
+        self.phase = Phase.BACKOFF
+        self._tries += 1
+        delay = self._backoff.delay(self._tries, self._random)
+        self._alarms.set(_Alarm.CONNECT, self._now + delay)
+
+    def _ring(self, alarm: _Alarm) -> None:
+        if alarm is _Alarm.CONNECT:
+            self.phase = Phase.DISCONNECTED
+            self._do(Connect(self.epoch))
+        elif alarm is _Alarm.SWEEP:
+            self._sweep()
+        elif self.phase is Phase.LISTING:
+            self._list_host()
+
+    # ------------------------------------------------------------------ domains
+
+    def _event(self, event: EventReceived) -> None:
+        self._hear()
+        self._tracker.event(event)
+
+    def _observed(self, observed: Observed) -> None:
+        self._hear()
+        if isinstance(observed.result, ReadFailed):
+            self.last_error = observed.result.error
+        self._tracker.observed(observed, self._list.cause if self._list else None)
+
+    # ------------------------------------------------------------------ lists
+
+    def _list_host(self) -> None:
+        first = self._tracker.first
+        self._begin_list(DeltaSource.INITIAL if first else DeltaSource.RELIST, None)
+
+    def _begin_list(self, cause: DeltaSource, only: frozenset[UUID] | None) -> None:
+        self._list = _ListUnderWay(cause, only)
+        self._do(List(self.epoch, only))
+
+    def _listed(self, listed: Listed) -> None:
+        self._hear()
+        under_way, self._list = self._list, None
+        if under_way is None:
+            return
+        self.counters.lists += 1
+        self._list_failures = 0
+        self._tracker.listed(listed, under_way.cause, under_way.covers)
+        if self.phase is Phase.LISTING:
+            self._go_live()
+        if self._barriers.listed(listed.began, self._tracker.unseen):
+            self._tracker.flush()
+
+    def _go_live(self) -> None:
+        self.phase = Phase.LIVE
+        self._live_since = self._now
+        self._plan_round()
+
+    def _list_failed(self, failed: ListFailed) -> None:
+        self._hear()
+        self.last_error = failed.error
+        self.counters.list_errors += 1
+        self._list = None
+        self._list_failures += 1
+        if self._list_failures >= FAILURES:
+            for token in self._barriers.unlistable():
+                self._do(Reject(token, failed.error))
+        delay = RETRY.delay(self._list_failures, self._random)
+        self._alarms.set(_Alarm.LIST, self._now + delay)
+
+    # ------------------------------------------------------------------ resync
+
+    def _plan_round(self) -> None:
+        """Begin a round: every domain once in a period, a slice at a time."""
+        if self._period is None:
+            return
+        self._round = list(self._tracker.known())
+        slices = max(1, min(SLICES, -(-len(self._round) // SLICE)))
+        self._slice = -(-len(self._round) // slices)
+        self._pause = self._period / slices
+        self._wait_for_sweep()
+
+    def _wait_for_sweep(self) -> None:
+        # A little early, never late, and not in step with other clients of the daemon.
+        self._alarms.set(_Alarm.SWEEP, self._now + self._pause * (1.0 - self._random() / 10))
+
+    def _sweep(self) -> None:
+        if self._list is not None:
+            self._wait_for_sweep()
+            return
+        self._begin_list(DeltaSource.RESYNC, frozenset(islice(self._round, self._slice)))
+        del self._round[: self._slice]
+        if self._round:
+            self._wait_for_sweep()
+        else:
+            self._plan_round()
+
+    # ------------------------------------------------------------------ barriers
+
+    def _require(self, required: Require) -> None:
+        if required.uuid is None:
+            self._barriers.add(Barrier(required.token, required.stamp, None))
+        else:
+            self._barriers.add(Barrier(required.token, required.stamp, {required.uuid}))
+            self._tracker.require(required.uuid, required.stamp)
+
+    def _cancel(self, cancelled: Cancel) -> None:
+        self._barriers.cancel(cancelled.token)
+
+    def _tick(self, _: Tick) -> None:
+        """Nothing happened; whatever is due is attended to anyway."""
+
+    def _let_pass(self) -> None:
+        idle = self.phase is Phase.LIVE and self._list is None
+        if idle and self._barriers.need_list and _Alarm.LIST not in self._alarms:
+            self._begin_list(DeltaSource.REFRESH, None)
+        for token in self._barriers.passed():
+            if token == FIRST_SYNC:
+                self._tracker.first = False
+            self._do(Resolve(token))
+
+
+_ANY: Final = tuple(Phase)
+_CONNECTED: Final = (Phase.SUBSCRIBING, Phase.LISTING, Phase.LIVE)
+_LISTABLE: Final = (Phase.LISTING, Phase.LIVE)
+
+_ARMS: Final[tuple[tuple[tuple[Phase, ...], type, Callable[[Reflector, Any], None]], ...]] = (
+    ((Phase.DISCONNECTED,), Start, Reflector._start),
+    ((Phase.DISCONNECTED,), Connected, Reflector._connected_now),
+    ((Phase.DISCONNECTED,), ConnectFailed, Reflector._connect_failed),
+    ((Phase.SUBSCRIBING,), Subscribed, Reflector._subscribed),
+    (_CONNECTED, Disconnected, Reflector._disconnected),
+    (_CONNECTED, EventReceived, Reflector._event),
+    (_CONNECTED, Observed, Reflector._observed),
+    (_LISTABLE, Listed, Reflector._listed),
+    (_LISTABLE, ListFailed, Reflector._list_failed),
+    (_ANY, Require, Reflector._require),
+    (_ANY, Cancel, Reflector._cancel),
+    (_ANY, Tick, Reflector._tick),
+)
+
+_TRANSITIONS: Final = {(phase, input_): arm for phases, input_, arm in _ARMS for phase in phases}
+"""(phase, input) → what to do. A pair that is not in it cannot come from this epoch's
+connection of an honest source, and changes nothing."""

@@ -1,0 +1,208 @@
+"""The state of the host as last observed, and how it came about.
+
+One writer, many readers. The `Store` is written by the reflector alone, a
+`Change` at a time; a `Lister` reads it and can do nothing else (kube-rs calls the
+pair writer and reader, client-go calls the second one lister).
+
+A `Snapshot` shares the dictionary of the store and costs the same at 10 and at
+100,000 domains; the first write after it copies the dictionary.
+
+The `History` is a ring of the last changes. It can tell everything that came
+after a version as long as nothing of that was pushed out of the ring.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
+from itertools import takewhile
+from typing import Final
+from uuid import UUID
+
+from .model import Change, Deleted, Domain
+
+__all__ = ["History", "Indexer", "Lister", "Snapshot", "Store"]
+
+Indexer = Callable[[Domain], Iterable[Hashable]]
+"""Names the values under which an index finds a domain (none, one or several)."""
+
+_NAME: Final = "name"
+
+
+class Snapshot(Mapping[UUID, Domain]):
+    """All domains at one version: an immutable mapping from UUID to `Domain`.
+
+    Promise: it is the state of the host as of `resource_version`, and never
+    changes. An event or delta with a greater version came after it, one with a
+    smaller or equal version is contained in it.
+    """
+
+    __slots__ = ("_domains", "resource_version")
+
+    def __init__(self, domains: dict[UUID, Domain], resource_version: int) -> None:
+        self._domains: Final = domains
+        self.resource_version: Final = resource_version
+
+    def __getitem__(self, uuid: UUID) -> Domain:
+        return self._domains[uuid]
+
+    def __iter__(self) -> Iterator[UUID]:
+        return iter(self._domains)
+
+    def __len__(self) -> int:
+        return len(self._domains)
+
+    def __repr__(self) -> str:
+        return f"<Snapshot of {len(self)} domains at version {self.resource_version}>"
+
+
+class _Index:
+    """Domains by the values that one indexer names for them."""
+
+    def __init__(self, indexer: Indexer) -> None:
+        self._indexer = indexer
+        self._found: dict[Hashable, dict[UUID, Domain]] = {}
+        self._values: dict[UUID, tuple[Hashable, ...]] = {}
+
+    def put(self, domain: Domain) -> None:
+        self.remove(domain.uuid)
+        values = tuple(self._indexer(domain))
+        self._values[domain.uuid] = values
+        for value in values:
+            self._found.setdefault(value, {})[domain.uuid] = domain
+
+    def remove(self, uuid: UUID) -> None:
+        # The values are remembered, not asked for again: an indexer may have changed its mind.
+        for value in self._values.pop(uuid, ()):
+            found = self._found[value]
+            found.pop(uuid, None)
+            if not found:
+                del self._found[value]
+
+    def find(self, value: Hashable) -> list[Domain]:
+        return list(self._found.get(value, {}).values())
+
+
+class History:
+    """The last changes, oldest first, at most `size` of them."""
+
+    def __init__(self, size: int) -> None:
+        self._changes: deque[Change] = deque(maxlen=size)
+        self._forgotten = 0
+
+    def append(self, change: Change) -> None:
+        """Add the newest change and forget the oldest, if there are too many."""
+        changes = self._changes
+        if len(changes) == changes.maxlen:
+            self._forgotten = changes[0].resource_version if changes else change.resource_version
+        changes.append(change)
+
+    def reaches_back_to(self, version: int) -> bool:
+        """Whether everything after `version` is still here."""
+        return version >= self._forgotten
+
+    def after(self, version: int) -> list[Change]:
+        """The changes later than `version`, oldest first."""
+        later = takewhile(lambda change: change.resource_version > version, reversed(self._changes))
+        return list(later)[::-1]
+
+
+class Store:
+    """The writer. Promise: versions only grow, and every change is whole when it can be seen."""
+
+    def __init__(self, indexers: Mapping[str, Indexer], history: int) -> None:
+        self._domains: dict[UUID, Domain] = {}
+        self._shared = False
+        self._indexes = {
+            name: _Index(indexer)
+            for name, indexer in {**indexers, _NAME: lambda domain: (domain.name,)}.items()
+        }
+        self.history: Final = History(history)
+        self.resource_version = 0
+
+    def apply(self, change: Change) -> None:
+        """Take one step of history."""
+        assert change.resource_version > self.resource_version
+        self.resource_version = change.resource_version
+        self.history.append(change)
+        if change.delta is None:
+            return
+        if isinstance(change.delta, Deleted):
+            self._remove(change.delta.domain.uuid)
+        else:
+            self._put(change.delta.domain)
+
+    def _put(self, domain: Domain) -> None:
+        self._own()[domain.uuid] = domain
+        for index in self._indexes.values():
+            index.put(domain)
+
+    def _remove(self, uuid: UUID) -> None:
+        del self._own()[uuid]
+        for index in self._indexes.values():
+            index.remove(uuid)
+
+    def _own(self) -> dict[UUID, Domain]:
+        """The dictionary, to be written to: a copy, if a snapshot holds the other one."""
+        if self._shared:
+            self._domains = self._domains.copy()
+            self._shared = False
+        return self._domains
+
+    def get(self, uuid: UUID) -> Domain | None:
+        """The domain with that UUID."""
+        return self._domains.get(uuid)
+
+    def find(self, index: str, value: Hashable) -> list[Domain]:
+        """The domains that an index has under a value, in no order.
+
+        Raises:
+            KeyError: if there is no such index.
+        """
+        return self._indexes[index].find(value)
+
+    def snapshot(self) -> Snapshot:
+        """All domains now; the cost does not depend on their number."""
+        self._shared = True
+        return Snapshot(self._domains, self.resource_version)
+
+
+class Lister:
+    """The reader: looks things up in a store it cannot change."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    @property
+    def resource_version(self) -> int:
+        """The version of the state that can be read now."""
+        return self._store.resource_version
+
+    def get(self, uuid: UUID) -> Domain | None:
+        """The domain with that UUID, or ``None``."""
+        return self._store.get(uuid)
+
+    def get_by_name(self, name: str) -> Domain | None:
+        """The domain of that name, or ``None``.
+
+        While a name changes hands two domains may be known by it; then it is
+        the one that changed last.
+        """
+        found = self._store.find(_NAME, name)
+        return max(found, key=lambda domain: domain.resource_version, default=None)
+
+    def list(self, where: Callable[[Domain], bool] | None = None) -> list[Domain]:
+        """All domains for which `where` holds, in no order."""
+        return [domain for domain in self.snapshot().values() if where is None or where(domain)]
+
+    def by_index(self, index: str, value: Hashable) -> list[Domain]:  # type: ignore[valid-type]
+        """The domains that an index has under a value, in no order.
+
+        Raises:
+            KeyError: if there is no such index.
+        """
+        return self._store.find(index, value)
+
+    def snapshot(self) -> Snapshot:
+        """All domains and the version they are the state of, in one read."""
+        return self._store.snapshot()

@@ -1,0 +1,383 @@
+"""The state machine of single domains: what came, what is asked, what is told.
+
+The reflector deals with the connection and with lists; the tracker deals with
+each domain on its own. Its rules:
+
+*Events are hints.* An event is never applied as state. It *touches* its domain:
+the domain is dirty until a read was accepted that began after the event, and
+the event waits to be told with what that read saw.
+
+*A read is accepted only if it is newer than all that is known.* It must have
+begun after the last event about its domain and after the read accepted before
+it had ended. One that lost such a race is repeated. Where events come faster
+than reads, every `RACES`-th read is accepted all the same, marked unsettled.
+
+*Single flight.* At most one read of a domain is asked for at a time. All that
+happens during a batch of inputs is answered by one read.
+
+*Unknown is not gone.* A read error leaves the state as it was, and the read is
+repeated. Only a look-up that finds nothing deletes a domain; and where an event
+has just said that the domain exists, it is looked up a few times more.
+
+*Life cycle in order.* What is told, and when, is decided by `lifecycle`. While
+an event is held for its predecessor, the state read with it is held as well, so
+that one change of the host is one delta; but not longer than the window.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Final
+from uuid import UUID
+
+import attrs
+
+from .backoff import Backoff
+from .barriers import Barriers
+from .chronicle import Chronicle, Scene
+from .counters import Counters
+from .lifecycle import Step, Waiting, arrange, position_of
+from .messages import (
+    Deliver,
+    Effect,
+    EventReceived,
+    Gone,
+    Listed,
+    Observed,
+    Read,
+    ReadFailed,
+    Reject,
+)
+from .model import DeltaSource, Domain, Observation
+from .record import Record
+from .store import Store
+from .timetable import Timetable
+
+__all__ = ["FAILURES", "RETRY", "Tracker"]
+
+RACES: Final = 8
+"""So many reads in a row may lose against events before one is stored unsettled."""
+
+FAILURES: Final = 5
+"""After so many refusals in a row nobody is made to wait for the answer any longer."""
+
+LOOKUPS: Final = 4
+"""So often a domain that an event says exists is looked up again before it is given up."""
+
+LOOKUP_DELAY: Final = 0.005
+"""Seconds before the first further look-up; four times as long before each next one."""
+
+TOMBSTONES: Final = 1024
+"""So many deleted domains are remembered, for events that come late."""
+
+RETRY: Final = Backoff(initial=0.05, maximum=10.0)
+"""How reads and lists that failed, and torn reads, are repeated."""
+
+
+class Tracker:
+    """Follows every domain by itself.
+
+    Promise: what the store holds of a domain never goes back in time, and each
+    event is told once, in the order of the life cycle, or counted as superseded.
+
+    Args:
+        store: read here; written through the chronicle.
+        chronicle: writes the store and numbers the changes.
+        barriers: told what was read.
+        window: seconds for which an event may wait for its predecessor.
+        random: gives numbers from 0.0 up to 1.0, for jitter.
+
+    Attributes:
+        now: the time, set by the reflector before anything else (seconds, monotonic).
+        effects: what is to be done; the reflector empties it.
+        first: whether the host is being learned for the first time.
+        outstanding: how many reads the host has not answered.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        chronicle: Chronicle,
+        barriers: Barriers,
+        *,
+        window: float,
+        random: Callable[[], float],
+    ) -> None:
+        self.now = 0.0
+        self.effects: list[Effect] = []
+        self.first = True
+        self.outstanding = 0
+        self.counters = Counters()
+        self.timetable: Timetable[UUID] = Timetable()
+        self._store = store
+        self._chronicle = chronicle
+        self._barriers = barriers
+        self._window = window
+        self._random = random
+        self._records: dict[UUID, Record] = {}
+        self._asked: dict[UUID, None] = {}
+        self._tombs: dict[UUID, None] = {}
+
+    # ------------------------------------------------------------------ what comes
+
+    def event(self, event: EventReceived) -> None:
+        """A callback told of a domain."""
+        self.counters.events_received += 1
+        record = self._record(event.uuid)
+        record.waiting.append(Waiting(event, self.now + self._window))
+        self._touch(record, event.stamp, DeltaSource.EVENT)
+
+    def observed(self, observed: Observed, list_cause: DeltaSource | None) -> None:
+        """A read came back; `list_cause` says why the list was made that it is part of."""
+        record = self._record(observed.uuid)
+        if not observed.listed:
+            self._answered(record)
+        if isinstance(observed.result, ReadFailed):
+            self._read_failed(record, observed.result.error)
+        elif observed.began < record.ended or self._lost_race(record, observed):
+            if record.dirty:
+                self._ask(record)
+        elif self._is_unlikely(record, observed):
+            self._look_up_again(record)
+        else:
+            if observed.listed and list_cause is not None:
+                record.cause = list_cause
+            self._accept(record, observed)
+
+    def listed(self, listed: Listed, cause: DeltaSource, covers: Callable[[UUID], bool]) -> None:
+        """A list is through: have every domain read that it did not settle.
+
+        Args:
+            listed: whom the host named.
+            cause: why it was made.
+            covers: whether a domain was to be read by it.
+        """
+        for uuid in listed.present:
+            record = self._record(uuid)
+            if record.began < listed.began and (not record.known or covers(uuid)):
+                self._touch(record, listed.began, cause)
+        for record in self._records.values():
+            if record.known and record.began < listed.began and record.uuid not in listed.present:
+                self._touch(record, listed.began, cause)
+
+    def require(self, uuid: UUID, stamp: int) -> None:
+        """Somebody waits for a read of a domain that begins after a stamp."""
+        self._touch(self._record(uuid), stamp, DeltaSource.REFRESH)
+
+    def ring(self) -> None:
+        """Attend to every domain whose time has come."""
+        for uuid in self.timetable.due(self.now):
+            record = self._records[uuid]
+            if record.dirty:
+                self._ask(record)
+            else:
+                self._settle(record, flush=False)
+
+    def disconnected(self) -> None:
+        """No read that was asked for will be answered; ask again, later."""
+        self.outstanding = 0
+        for record in self._records.values():
+            if record.reading:
+                record.reading = False
+                self._ask(record)
+
+    # ------------------------------------------------------------------ what is wanted
+
+    def ask_for_reads(self, epoch: int) -> None:
+        """Have every dirty domain read that is not being read, if it need not wait."""
+        asked, self._asked = self._asked, {}
+        for uuid in asked:
+            record = self._records.get(uuid)
+            if record is not None and record.dirty and not record.reading:
+                record.reading = True
+                self.outstanding += 1
+                self.effects.append(Read(epoch, uuid, record.touched))
+
+    def known(self) -> Iterable[UUID]:
+        """The domains in the store."""
+        return (uuid for uuid, record in self._records.items() if record.known)
+
+    def unseen(self, stamp: int) -> set[UUID]:
+        """The domains that are to be read and were not, since a stamp."""
+        return {r.uuid for r in self._records.values() if r.dirty and r.began < stamp}
+
+    def flush(self) -> None:
+        """Store what was read and is held back for an event."""
+        for record in self._records.values():
+            if record.accepted is not None:
+                self._settle(record, flush=True)
+
+    def bury(self) -> None:
+        """Forget the domains that have been gone the longest.
+
+        Not while a list is under way: it may hold an old observation of one of
+        them, which must not resurrect it.
+        """
+        while len(self._tombs) > TOMBSTONES:
+            oldest = next(iter(self._tombs))
+            del self._tombs[oldest]
+            if self._records[oldest].idle and not self._records[oldest].known:
+                del self._records[oldest]
+
+    # ------------------------------------------------------------------ reads
+
+    def _touch(self, record: Record, stamp: int, cause: DeltaSource) -> None:
+        record.touch(stamp, cause)
+        self._ask(record)
+
+    def _ask(self, record: Record) -> None:
+        record.retry = None
+        self.timetable.cancel(record.uuid)
+        self._asked[record.uuid] = None
+
+    def _answered(self, record: Record) -> None:
+        self.counters.reads += 1
+        if record.reading:
+            record.reading = False
+            self.outstanding -= 1
+
+    def _lost_race(self, record: Record, observed: Observed) -> bool:
+        """Whether an event came since the read began, and it can be repeated."""
+        if observed.began > record.touched:
+            return False
+        self.counters.reads_raced += 1
+        record.raced += 0 if observed.listed else 1
+        return record.raced < RACES
+
+    def _is_unlikely(self, record: Record, observed: Observed) -> bool:
+        """Whether a domain that an event says exists was not found, for the first times."""
+        return (
+            isinstance(observed.result, Gone)
+            and record.is_told_to_exist()
+            and record.lookups < LOOKUPS
+        )
+
+    def _look_up_again(self, record: Record) -> None:
+        record.retry = self.now + LOOKUP_DELAY * 4.0**record.lookups
+        record.lookups += 1
+        self._schedule(record)
+
+    def _accept(self, record: Record, observed: Observed) -> None:
+        record.accept(observed)
+        result = observed.result
+        if isinstance(result, Observation) and not result.settled:
+            self._read_settled_later(record)
+        else:
+            record.torn = 0
+        waited_for = self._barriers.seen(record.uuid, observed.began)
+        self._settle(record, flush=waited_for)
+        if record.dirty and record.retry is None:
+            self._ask(record)
+
+    def _read_settled_later(self, record: Record) -> None:
+        self.counters.reads_torn += 1
+        record.torn += 1
+        record.touched = max(record.touched, record.ended)
+        record.retry = self.now + RETRY.delay(record.torn, self._random)
+
+    def _read_failed(self, record: Record, error: Exception) -> None:
+        self.counters.read_errors += 1
+        record.failed += 1
+        if record.failed >= FAILURES:
+            self._tell_without_reading(record)
+            self.effects.extend(
+                Reject(token, error) for token in self._barriers.unreadable(record.uuid)
+            )
+        record.retry = self.now + RETRY.delay(record.failed, self._random)
+        self._schedule(record)
+
+    # ------------------------------------------------------------------ telling
+
+    def _record(self, uuid: UUID) -> Record:
+        record = self._records.get(uuid)
+        if record is None:
+            record = self._records[uuid] = Record(uuid)
+        return record
+
+    def _settle(self, record: Record, *, flush: bool) -> None:
+        """Tell what can be told of a domain, and store what was read, if that need not wait."""
+        content = self._content(record)
+        seen = position_of(content)
+        if self.first and record.accepted is not None and not record.known:
+            self._begin_in_the_middle(record, content)
+        conclude = self._is_concluded(record)
+        found = arrange(
+            record.position, record.answered_by(record.began), seen, self.now, conclude=conclude
+        )
+        record.position = found.position
+        record.waiting = [*found.held, *record.not_answered_by(record.began)]
+        self.counters.events_superseded += len(found.superseded)
+        if flush or found.steps or not found.held or record.accepted is None:
+            self._commit(record, content, found.steps)
+        explained = bool(record.waiting) or conclude or record.position.agrees(seen)
+        record.expected = None if explained else record.expected or self.now + self._window
+        self._schedule(record)
+
+    def _begin_in_the_middle(self, record: Record, content: Observation | Domain | None) -> None:
+        """A domain found by the first list has a past that nobody was told; begin where it is."""
+        if content is not None:
+            record.position = position_of(content)
+            record.waiting = record.not_answered_by(record.began)
+
+    def _is_concluded(self, record: Record) -> bool:
+        """Whether events that would explain the state are lost, and not just late."""
+        if record.cause is DeltaSource.RELIST:
+            return True
+        return record.expected is not None and record.expected <= self.now
+
+    def _content(self, record: Record) -> Observation | Domain | None:
+        if record.accepted is None:
+            return self._store.get(record.uuid)
+        result = record.accepted.result
+        if not isinstance(result, Observation):
+            return None
+        # Stored though an event has come since: another read is on its way.
+        return attrs.evolve(result, settled=False) if record.dirty else result
+
+    def _tell_without_reading(self, record: Record) -> None:
+        """The host refuses to say: let the events go with the last that is known."""
+        known = self._store.get(record.uuid)
+        content = None if known is None else attrs.evolve(known, settled=False)
+        found = arrange(
+            record.position, record.waiting, position_of(content), float("inf"), conclude=False
+        )
+        record.position, record.waiting = found.position, []
+        self.counters.events_superseded += len(found.superseded)
+        self._commit(record, content, found.steps)
+
+    def _commit(
+        self,
+        record: Record,
+        content: Observation | Domain | None,
+        steps: tuple[Step, ...],
+    ) -> None:
+        source = record.cause
+        if self.first:
+            source = DeltaSource.INITIAL
+        elif any(step.event is not None for step in steps):
+            source = DeltaSource.EVENT
+        record.accepted = None
+        record.known = content is not None
+        scene = Scene(record.uuid, content, record.time, steps, source, record.last)
+        for change in self._chronicle.tell(scene):
+            self.effects.append(Deliver(change))
+            self._count(change.delta is not None, source, steps)
+            if content is None:
+                record.last = change.delta.domain if change.delta else change.events[-1].domain
+        if content is not None:
+            record.last = None
+
+    def _count(self, is_delta: bool, source: DeltaSource, steps: tuple[Step, ...]) -> None:
+        self.counters.deltas[source] += is_delta
+        self.counters.events_told += len(steps)
+        self.counters.events_inferred += sum(step.event is None for step in steps)
+
+    def _schedule(self, record: Record) -> None:
+        due = record.due
+        if due is None:
+            self.timetable.cancel(record.uuid)
+        else:
+            self.timetable.set(record.uuid, due)
+        self._tombs.pop(record.uuid, None)
+        if record.idle and not record.known:
+            self._tombs[record.uuid] = None

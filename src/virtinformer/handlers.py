@@ -1,0 +1,262 @@
+"""Handler callbacks, contained.
+
+A registration is a subscriber with a task of its own that calls a handler for
+every delta, one call at a time. Whatever a handler does stays there: an
+exception is logged and counted, one that waits for ever delays only itself, and
+one that blocks the event loop is named in the log.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import logging
+import time
+from collections.abc import Callable
+from types import TracebackType
+from typing import Any, Self
+
+from ._core.fifo import DeltaFifo, EventFifo, Predicate
+from ._core.model import Added, Change, Deleted, Delta, Domain, DomainEvent, Synced, Updated
+from .exceptions import NotSynced
+from .streams import require_loop
+
+__all__ = ["Calls", "Registration", "calls_of"]
+
+logger = logging.getLogger("virtinformer.handlers")
+
+BLOCKING = 0.1
+"""Seconds after which a handler that does not give way to the event loop is complained of."""
+
+_METHODS = ("on_add", "on_update", "on_delete", "on_event")
+
+Calls = dict[str, Callable[..., Any]]
+"""Method name (``"on_add"``, …) → what to call."""
+
+
+def calls_of(handler: object) -> Calls:
+    """The methods that a handler object has, of those that are called.
+
+    Raises:
+        TypeError: if it has none, or one that cannot be called.
+    """
+    calls = {name: getattr(handler, name) for name in _METHODS if hasattr(handler, name)}
+    if not calls:
+        raise TypeError(
+            f"{handler!r} is no event handler: give it any of the methods {', '.join(_METHODS)}, "
+            "or decorate a function with informer.on_add, on_update, on_delete or on_event"
+        )
+    for name, method in calls.items():
+        if not callable(method):
+            raise TypeError(f"{name} of {handler!r} cannot be called")
+    if "on_add" in calls and not _takes_initial(calls["on_add"]):
+        calls["on_add"] = _without_initial(calls["on_add"])
+    return calls
+
+
+def _takes_initial(function: Callable[..., Any]) -> bool:
+    parameters = inspect.signature(function).parameters.values()
+    return any(p.name == "initial" or p.kind is p.VAR_KEYWORD for p in parameters)
+
+
+def _without_initial(function: Callable[..., Any]) -> Callable[..., Any]:
+    def added(domain: Domain, *, initial: bool) -> Any:
+        del initial
+        return function(domain)
+
+    return added
+
+
+class Registration:
+    """One handler at work, made by `DomainInformer.add_event_handler`.
+
+    Promise: its handler is called for one thing at a time, in order. After
+    `aclose` has returned it is not running and will not run.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        calls: Calls,
+        deltas: DeltaFifo,
+        events: EventFifo,
+        renew: Callable[[], EventFifo],
+    ) -> None:
+        self._name = name
+        self._calls = calls
+        self._deltas = deltas
+        self._events = events
+        self._renew = renew
+        self._loop = asyncio.get_running_loop()
+        self._news = asyncio.Event()
+        self._synced = self._loop.create_future()
+        self._initial = True
+        self.errors = 0
+        self._task = self._loop.create_task(self._run(), name=f"virtinformer handler {name}")
+        self._task.add_done_callback(self._ended)
+
+    def __len__(self) -> int:
+        """How many deltas and events wait for the handler."""
+        return len(self._deltas) + len(self._events)
+
+    def push(self, change: Change) -> None:
+        """Take in a change (called by the informer)."""
+        self._deltas.push(change)
+        if "on_event" in self._calls:
+            self._events.push(change)
+        self._news.set()
+
+    @property
+    def closed(self) -> bool:
+        """Whether the handler will not be called any more."""
+        return self._task.done()
+
+    async def wait_synced(self) -> None:
+        """Wait until the handler was called for everything known when it was registered.
+
+        Raises:
+            NotSynced: if the registration was closed before.
+        """
+        require_loop(self._loop)
+        await asyncio.shield(self._synced)
+
+    async def aclose(self) -> None:
+        """Stop calling the handler; a call under way is cancelled.
+
+        When a handler closes its own registration, the call under way goes on
+        to its end.
+        """
+        require_loop(self._loop)
+        if asyncio.current_task() is self._task:
+            self._calls = {}
+            self._closing = True
+            return
+        self._task.cancel()
+        await asyncio.wait([self._task])
+
+    _closing = False
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        await self.aclose()
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        if not self._synced.done():
+            self._synced.set_exception(
+                NotSynced(f"the registration of {self._name} was closed before it was synced")
+            )
+            # Nobody may have been waiting; then the exception is no news.
+            self._synced.exception()
+        if not task.cancelled() and task.exception() is not None:
+            logger.critical("The task of handler %s died", self._name, exc_info=task.exception())
+
+    async def _run(self) -> None:
+        while not self._closing:
+            item = self._events.pop() or self._deltas.pop()
+            if item is not None:
+                await self._deliver(item)
+                # A handler that never waits must not keep the loop to itself.
+                await asyncio.sleep(0)
+                continue
+            self._report_overflow()
+            self._news.clear()
+            await self._news.wait()
+
+    async def _deliver(self, item: Delta | Synced | DomainEvent) -> None:
+        match item:
+            case Synced():
+                self._initial = False
+                if not self._synced.done():
+                    self._synced.set_result(None)
+            case Added(domain=domain):
+                await self._call("on_add", item, domain, initial=self._initial)
+            case Updated(old=old, domain=new):
+                await self._call("on_update", item, old, new)
+            case Deleted(domain=last):
+                await self._call("on_delete", item, last)
+            case DomainEvent():
+                await self._call("on_event", item, item)
+
+    async def _call(
+        self, method: str, about: Delta | DomainEvent, *args: object, **options: object
+    ) -> None:
+        function = self._calls.get(method)
+        if function is None:
+            return
+        try:
+            result = self._call_watched(function, *args, **options)
+            if inspect.isawaitable(result):
+                await result
+        except asyncio.CancelledError as error:
+            task = asyncio.current_task()
+            if task is None or task.cancelling():
+                raise
+            # Not ours: the handler waited for something that was cancelled.
+            self._failed(method, about, error)
+        except Exception as error:  # noqa: BLE001 - whatever a handler raises goes no further
+            self._failed(method, about, error)
+
+    def _call_watched(
+        self, function: Callable[..., Any], *args: object, **options: object
+    ) -> object:
+        began = time.perf_counter()
+        try:
+            return function(*args, **options)
+        finally:
+            blocked = time.perf_counter() - began
+            if blocked > BLOCKING:
+                logger.warning(
+                    "Handler %s blocked the event loop for %.1f s: make it async, "
+                    "or do its work in asyncio.to_thread",
+                    self._name,
+                    blocked,
+                )
+
+    def _failed(self, method: str, about: Delta | DomainEvent, error: BaseException) -> None:
+        self.errors += 1
+        logger.error(
+            "%s of handler %s failed for %s",
+            method,
+            self._name,
+            about,
+            exc_info=(type(error), error, error.__traceback__),
+        )
+
+    def _report_overflow(self) -> None:
+        if self._events.overflowed is None:
+            return
+        self.errors += 1
+        logger.error(
+            "Handler %s was too slow: it is not called for events from version %d to now",
+            self._name,
+            self._events.overflowed,
+        )
+        self._events = self._renew()
+
+
+def guarded(
+    where: Predicate | None, failed: Callable[[Domain, Exception], None]
+) -> Predicate | None:
+    """A predicate whose exceptions are reported, and then count as a match.
+
+    What cannot be judged is delivered: a handler that hears too much can ignore
+    it, one that hears too little cannot know.
+    """
+    if where is None:
+        return None
+
+    def matches(domain: Domain) -> bool:
+        try:
+            return where(domain)
+        except Exception as error:  # noqa: BLE001 - reported, and nothing is lost by it
+            failed(domain, error)
+            return True
+
+    return matches
