@@ -72,6 +72,9 @@ class Registration:
 
     Promise: its handler is called for one thing at a time, in order. After
     `aclose` has returned it is not running and will not run.
+
+    Attributes:
+        errors: how many exceptions the handler has raised.
     """
 
     def __init__(
@@ -79,18 +82,18 @@ class Registration:
         name: str,
         calls: Calls,
         deltas: DeltaFifo,
-        events: EventFifo,
-        renew: Callable[[], EventFifo],
+        new_events: Callable[[], EventFifo],
     ) -> None:
         self._name = name
         self._calls = calls
         self._deltas = deltas
-        self._events = events
-        self._renew = renew
+        self._new_events = new_events
+        self._events = new_events()
         self._loop = asyncio.get_running_loop()
         self._news = asyncio.Event()
         self._synced = self._loop.create_future()
         self._initial = True
+        self._closing = False
         self.errors = 0
         self._task = self._loop.create_task(self._run(), name=f"virtinformer handler {name}")
         self._task.add_done_callback(self._ended)
@@ -105,11 +108,6 @@ class Registration:
         if "on_event" in self._calls:
             self._events.push(change)
         self._news.set()
-
-    @property
-    def closed(self) -> bool:
-        """Whether the handler will not be called any more."""
-        return self._task.done()
 
     async def wait_synced(self) -> None:
         """Wait until the handler was called for everything known when it was registered.
@@ -128,13 +126,14 @@ class Registration:
         """
         require_loop(self._loop)
         if asyncio.current_task() is self._task:
-            self._calls = {}
             self._closing = True
             return
         self._task.cancel()
         await asyncio.wait([self._task])
 
-    _closing = False
+    def when_closed(self, function: Callable[[Registration], None]) -> None:
+        """Have a function called when the handler will not be called any more."""
+        self._task.add_done_callback(lambda _: function(self))
 
     async def __aenter__(self) -> Self:
         return self
@@ -238,25 +237,4 @@ class Registration:
             self._name,
             self._events.overflowed,
         )
-        self._events = self._renew()
-
-
-def guarded(
-    where: Predicate | None, failed: Callable[[Domain, Exception], None]
-) -> Predicate | None:
-    """A predicate whose exceptions are reported, and then count as a match.
-
-    What cannot be judged is delivered: a handler that hears too much can ignore
-    it, one that hears too little cannot know.
-    """
-    if where is None:
-        return None
-
-    def matches(domain: Domain) -> bool:
-        try:
-            return where(domain)
-        except Exception as error:  # noqa: BLE001 - reported, and nothing is lost by it
-            failed(domain, error)
-            return True
-
-    return matches
+        self._events = self._new_events()

@@ -1,65 +1,36 @@
-"""The informer: performs what the reflector decides and fans out what it delivers.
+"""The informer: what a program holds in its hands.
 
-Everything here happens on one event loop and nothing waits: the source posts
-inputs, the reflector turns them into effects, and the effects are performed at
-once. A burst of inputs is worked off a slice at a time, so that other tasks of
-the loop run in between.
-
-The way of an event: callback → source → `_post` → reflector (store) → `_deliver`
-→ queue → subscriber.
+It joins the parts. The way of an event: callback → `source` → `runner` →
+`_core.reflector` → `_core.store` → `subscribers` → `_core.fifo` → stream or
+handler.
 """
 
 from __future__ import annotations
 
 import asyncio
-import itertools
-import logging
 import random as random_module
-import weakref
-from collections import deque
-from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence, Sized
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from types import TracebackType
 from typing import Any, Final, Self, TypeVar
 from uuid import UUID
 
 import anyio
-import attrs
 
 from ._core.fifo import DeltaFifo, EventFifo, Predicate
-from ._core.messages import (
-    Cancel,
-    Connected,
-    ConnectFailed,
-    Deliver,
-    Disconnected,
-    Effect,
-    Input,
-    ListFailed,
-    Observed,
-    ReadFailed,
-    Reject,
-    Require,
-    Resolve,
-    Start,
-    Tick,
-)
 from ._core.model import Added, Change, Domain, Updated
-from ._core.barriers import FIRST_SYNC
 from ._core.reflector import Reflector
 from ._core.store import Indexer, Lister, Snapshot, Store
-from .exceptions import ConnectError, EventLoopError, NotSynced, ReadError, VersionExpired
-from .handlers import Calls, Registration, calls_of, guarded
+from .containment import Containment
+from .exceptions import EventLoopError, NotSynced, VersionExpired
+from .handlers import Calls, Registration, calls_of
 from .health import Health, Statistics
+from .runner import Runner
 from .source import Source
-from .streams import DeltaStream, EventStream, Stream, require_loop
+from .streams import DeltaStream, EventStream, require_loop
+from .subscribers import Subscribers
 
 __all__ = ["DomainInformer"]
-
-logger = logging.getLogger("virtinformer.informer")
-
-SLICE: Final = 64
-"""So many inputs are worked off before other tasks of the loop get their turn."""
 
 EVENT_BACKLOG: Final = 16
 """A subscriber may fall behind by so many times the history before it loses events."""
@@ -100,37 +71,31 @@ class DomainInformer:
         connect_timeout: float = 30.0,
         random: Callable[[], float] = random_module.random,
     ) -> None:
-        _require(resync_period is None or resync_period > 0, "resync_period", "above 0, or None")
-        _require(reorder_window >= 0, "reorder_window", "0 or more")
-        _require(history >= 0, "history", "0 or more")
-        _require(connect_timeout > 0, "connect_timeout", "above 0")
+        _check(resync_period is None or resync_period > 0, "resync_period", "above 0, or None")
+        _check(reorder_window >= 0, "reorder_window", "0 or more")
+        _check(history >= 0, "history", "0 or more")
+        _check(connect_timeout > 0, "connect_timeout", "above 0")
         self._source = source
         self._connect_timeout = connect_timeout
         self._backlog = EVENT_BACKLOG * max(history, 1024)
-        self._callable_errors = 0
-        self._handler_errors = 0
-        guarded_indexers = {
-            name: self._guarded_indexer(name, indexer) for name, indexer in (indexers or {}).items()
-        }
-        self._store = Store(guarded_indexers, history)
+        self._containment = Containment()
+        contained = self._containment
+        self._store = Store(
+            {name: contained.indexer(name, indexer) for name, indexer in (indexers or {}).items()},
+            history,
+        )
         self._lister = Lister(self._store)
         self._reflector = Reflector(
             self._store,
             resync_period=resync_period,
             reorder_window=reorder_window,
-            transform=self._guarded_transform(transform) if transform is not None else None,
+            transform=contained.transform(transform) if transform is not None else None,
             random=random,
         )
+        self._subscribers = Subscribers()
         self._loop: asyncio.AbstractEventLoop | None = None
+        self._runner: Runner | None = None
         self._closed = False
-        self._inbox: deque[Input] = deque()
-        self._working = False
-        self._timer: asyncio.TimerHandle | None = None
-        self._give_up_at = 0.0
-        self._tokens = itertools.count(FIRST_SYNC + 1)
-        self._barriers: dict[int, asyncio.Future[None]] = {}
-        self._streams: weakref.WeakSet[Stream[Any]] = weakref.WeakSet()
-        self._registrations: list[Registration] = []
 
     def __repr__(self) -> str:
         return f"<DomainInformer of {self._source.name} at version {self._store.resource_version}>"
@@ -153,43 +118,13 @@ class DomainInformer:
             raise EventLoopError(
                 "virtinformer needs a running asyncio event loop (asyncio.run, or anyio on asyncio)"
             ) from error
+        self._runner = Runner(self._source, self._reflector, self._subscribers.deliver)
         try:
-            await self._open(self._loop)
+            await self._runner.open(self._connect_timeout)
         except BaseException:
-            await self._close()
+            await self._close(self._runner)
             raise
         return self
-
-    async def _open(self, loop: asyncio.AbstractEventLoop) -> None:
-        synced = self._barriers[FIRST_SYNC] = loop.create_future()
-        self._give_up_at = loop.time() + self._connect_timeout
-        self._source.start(self._post)
-        self._post([Start()])
-        patience = loop.call_at(self._give_up_at, self._lose_patience)
-        try:
-            await synced
-        finally:
-            patience.cancel()
-
-    def _lose_patience(self) -> None:
-        """The time to connect is over: fail, unless all goes well and only takes long."""
-        in_trouble = self._reflector.counters.list_errors > 0
-        if not self._reflector.connected or in_trouble:
-            self._fail_to_open(self._reflector.last_error)
-
-    def _fail_to_open(self, error: Exception | None) -> None:
-        synced = self._barriers.get(FIRST_SYNC)
-        if synced is None or synced.done():
-            return
-        if isinstance(error, ConnectError):
-            synced.set_exception(error)
-            return
-        failure = ConnectError(
-            f"no answer from {self._source.name} within {self._connect_timeout:g} s: "
-            f"{error or 'it accepted the connection and says nothing'}"
-        )
-        failure.__cause__ = error
-        synced.set_exception(failure)
 
     async def __aexit__(
         self,
@@ -197,24 +132,14 @@ class DomainInformer:
         exc: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        await self._close()
+        await self._close(self._require_open())
 
-    async def _close(self) -> None:
+    async def _close(self, runner: Runner) -> None:
         self._closed = True
-        if self._timer is not None:
-            self._timer.cancel()
-        self._inbox.clear()
-        for stream in list(self._streams):
-            stream.close()
-        for future in self._barriers.values():
-            if not future.done():
-                future.set_exception(NotSynced("the informer was closed meanwhile"))
-                # Nobody may be waiting any more; then the exception is no news.
-                future.exception()
+        # Shielded: a cancelled task, too, leaves nothing behind.
         with anyio.CancelScope(shield=True):
-            for registration in self._registrations:
-                await registration.aclose()
-            await self._source.aclose()
+            await self._subscribers.aclose()
+            await runner.aclose()
 
     # ------------------------------------------------------------------ reads
 
@@ -278,7 +203,7 @@ class DomainInformer:
     def statistics(self) -> Statistics:
         """What was counted since the informer was opened, and sizes now."""
         counters = self._reflector.counters
-        subscribers: list[Sized] = [*self._streams, *self._open_registrations()]
+        subscribers = list(self._subscribers)
         return Statistics(
             domains=len(self._store.snapshot()),
             resource_version=self._store.resource_version,
@@ -295,8 +220,8 @@ class DomainInformer:
             deltas=dict(counters.deltas),
             subscribers=len(subscribers),
             queued=sum(len(subscriber) for subscriber in subscribers),
-            handler_errors=sum(registration.errors for registration in self._registrations),
-            callable_errors=self._callable_errors,
+            handler_errors=self._subscribers.handler_errors,
+            callable_errors=self._containment.errors,
         )
 
     # ------------------------------------------------------------------ streams
@@ -324,14 +249,14 @@ class DomainInformer:
             VersionExpired: if the history does not reach back to `since`.
             NotSynced: if the informer is not open.
         """
-        loop = self._require_open()
+        self._require_here()
         fifo = DeltaFifo(where)
         if since is not None:
             fifo.replay(self._changes_after(since), self._store.resource_version)
         elif initial:
             fifo.begin_with(self._store.snapshot())
-        stream = DeltaStream(loop, fifo)
-        self._streams.add(stream)
+        stream = DeltaStream(fifo)
+        self._subscribers.add_stream(stream)
         return stream
 
     def events(self, *, since: int | None = None, where: Predicate | None = None) -> EventStream:
@@ -348,13 +273,13 @@ class DomainInformer:
             VersionExpired: if the history does not reach back to `since`.
             NotSynced: if the informer is not open.
         """
-        loop = self._require_open()
+        self._require_here()
         fifo = EventFifo(self._backlog, where, since or 0)
         if since is not None:
             for change in self._changes_after(since):
                 fifo.push(change)
-        stream = EventStream(loop, fifo)
-        self._streams.add(stream)
+        stream = EventStream(fifo)
+        self._subscribers.add_stream(stream)
         return stream
 
     def _changes_after(self, version: int) -> Iterable[Change]:
@@ -415,23 +340,14 @@ class DomainInformer:
         return function
 
     def _register(self, name: str, calls: Calls, where: Predicate | None) -> Registration:
-        loop = self._require_open()
-        require_loop(loop)
-        where = guarded(where, lambda domain, error: self._callable_failed(name, domain, error))
+        self._require_here()
+        if where is not None:
+            where = self._containment.predicate(name, where)
         fifo = DeltaFifo(where)
         fifo.begin_with(self._store.snapshot())
-        registration = Registration(
-            name,
-            calls,
-            fifo,
-            EventFifo(self._backlog, where),
-            lambda: EventFifo(self._backlog, where),
-        )
-        self._registrations.append(registration)
+        registration = Registration(name, calls, fifo, lambda: EventFifo(self._backlog, where))
+        self._subscribers.add_registration(registration)
         return registration
-
-    def _open_registrations(self) -> Iterable[Registration]:
-        return (registration for registration in self._registrations if not registration.closed)
 
     # ------------------------------------------------------------------ barriers
 
@@ -447,7 +363,7 @@ class DomainInformer:
         """
         if not isinstance(uuid, UUID):
             raise TypeError(f"refresh() takes a uuid.UUID, not {uuid!r}")
-        await self._pass_barrier(uuid)
+        await self._require_here().reach(uuid)
         return self._lister.get(uuid)
 
     async def sync(self) -> int:
@@ -460,20 +376,8 @@ class DomainInformer:
             ReadError: if the host refuses to say.
             NotSynced: if the informer is not open, or is closed meanwhile.
         """
-        await self._pass_barrier(None)
+        await self._require_here().reach(None)
         return self._lister.resource_version
-
-    async def _pass_barrier(self, uuid: UUID | None) -> None:
-        loop = self._require_open()
-        require_loop(loop)
-        token = next(self._tokens)
-        passed = self._barriers[token] = loop.create_future()
-        self._post([Require(token, self._source.stamp(), uuid)])
-        try:
-            await passed
-        finally:
-            if self._barriers.pop(token, None) is not None and not self._closed:
-                self._post([Cancel(token)])
 
     async def wait_for(self, uuid: UUID, predicate: Predicate) -> Domain:
         """Wait until a domain exists and the predicate holds for it; return it.
@@ -491,132 +395,22 @@ class DomainInformer:
                     return delta.domain
         raise NotSynced("the informer was closed meanwhile")
 
-    # ------------------------------------------------------------------ the machine room
+    # ------------------------------------------------------------------ where it stands
 
-    def _require_open(self) -> asyncio.AbstractEventLoop:
+    def _require_open(self) -> Runner:
         if self._closed:
             raise NotSynced("this informer is closed; open a new one with connect()")
-        if self._loop is None:
+        if self._runner is None:
             raise NotSynced("this informer is not open yet; use it inside `async with`")
-        return self._loop
+        return self._runner
 
-    def _post(self, inputs: Iterable[Input]) -> None:
-        if self._closed:
-            return
-        self._inbox.extend(inputs)
-        if not self._working:
-            self._work()
-
-    def _work(self) -> None:
-        """Work off a slice of what came, and come back for the rest."""
+    def _require_here(self) -> Runner:
+        runner = self._require_open()
         assert self._loop is not None
-        self._working = False
-        if self._closed:
-            return
-        inputs = [self._inbox.popleft() for _ in range(min(SLICE, len(self._inbox)))]
-        for input_ in inputs:
-            self._note(input_)
-        self._working = True
-        for effect in self._reflector.receive(inputs, self._loop.time()):
-            self._perform(effect)
-        if self._inbox:
-            self._loop.call_soon(self._work)
-        else:
-            self._working = False
-            self._set_timer(self._loop)
-
-    def _set_timer(self, loop: asyncio.AbstractEventLoop) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
-        if self._reflector.deadline is not None:
-            self._timer = loop.call_at(self._reflector.deadline, self._post, [Tick()])
-
-    def _perform(self, effect: Effect) -> None:
-        match effect:
-            case Deliver(change=change):
-                self._deliver(change)
-            case Resolve(token=token):
-                self._pass(token, None)
-            case Reject(token=token, error=error):
-                self._pass(token, error)
-            case _:
-                self._source.perform(effect)
-
-    def _deliver(self, change: Change) -> None:
-        for stream in self._streams:
-            stream.push(change)
-        for registration in self._open_registrations():
-            registration.push(change)
-
-    def _pass(self, token: int, error: Exception | None) -> None:
-        future = self._barriers.pop(token, None)
-        if future is None or future.done():
-            return
-        if error is None:
-            future.set_result(None)
-            return
-        failure = ReadError(f"{self._source.name} refuses to say: {error}")
-        failure.__cause__ = error
-        future.set_exception(failure)
-
-    def _note(self, input_: Input) -> None:
-        """Log what a person would want to know, and give up opening where it cannot succeed."""
-        match input_:
-            case Connected():
-                logger.info("Connected to %s", self._source.name)
-            case Disconnected(error=error) | ConnectFailed(error=error):
-                logger.warning("No connection to %s: %s", self._source.name, error)
-                self._reconsider(error)
-            case ListFailed(error=error):
-                logger.warning("Listing %s failed: %s", self._source.name, error)
-                self._reconsider(error)
-            case Observed(uuid=uuid, result=ReadFailed(error=error)):
-                logger.warning("Reading domain %s of %s failed: %s", uuid, self._source.name, error)
-
-    def _reconsider(self, error: Exception) -> None:
-        assert self._loop is not None
-        hopeless = isinstance(error, ConnectError) and error.permanent
-        if hopeless or self._loop.time() >= self._give_up_at:
-            self._fail_to_open(error)
-
-    # ------------------------------------------------------------------ other people's functions
-
-    def _guarded_indexer(self, name: str, indexer: Indexer) -> Indexer:
-        def values(domain: Domain) -> Iterable[Hashable]:
-            try:
-                return tuple(indexer(domain))
-            except Exception as error:  # noqa: BLE001 - reported; the domain is stored all the same
-                self._callable_failed(f"indexer {name!r}", domain, error)
-                return ()
-
-        return values
-
-    def _guarded_transform(
-        self, transform: Callable[[Domain], Domain]
-    ) -> Callable[[Domain], Domain]:
-        def transformed(domain: Domain) -> Domain:
-            try:
-                result = transform(domain)
-                if result.uuid != domain.uuid:
-                    raise ValueError("transform must return a Domain of the same UUID")
-                return attrs.evolve(
-                    result,
-                    resource_version=domain.resource_version,
-                    incarnation=domain.incarnation,
-                    generation=domain.generation,
-                )
-            except Exception as error:  # noqa: BLE001 - reported; the domain is stored as it is
-                self._callable_failed("transform", domain, error)
-                return domain
-
-        return transformed
-
-    def _callable_failed(self, name: str, domain: Domain, error: Exception) -> None:
-        self._callable_errors += 1
-        logger.error("%s failed for %r", name, domain, exc_info=error)
+        require_loop(self._loop)
+        return runner
 
 
-def _require(holds: bool, option: str, rule: str) -> None:
+def _check(holds: bool, option: str, rule: str) -> None:
     if not holds:
         raise ValueError(f"{option} must be {rule}")

@@ -50,8 +50,8 @@ class Stream(ABC, Generic[T]):
     the informer is closed what waits is still given, and then the iteration ends.
     """
 
-    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
-        self._loop = loop
+    def __init__(self) -> None:
+        self._loop = asyncio.get_running_loop()
         self._news = asyncio.Event()
         self._closed = False
         self._breath = _BREATH
@@ -117,8 +117,8 @@ class Stream(ABC, Generic[T]):
 class DeltaStream(Stream[Delta | Synced]):
     """The deltas of one subscriber, made by `DomainInformer.watch`."""
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, fifo: DeltaFifo) -> None:
-        super().__init__(loop)
+    def __init__(self, fifo: DeltaFifo) -> None:
+        super().__init__()
         self._fifo = fifo
 
     def push(self, change: Change) -> None:
@@ -138,8 +138,8 @@ class DeltaStream(Stream[Delta | Synced]):
 class EventStream(Stream[DomainEvent]):
     """The events of one subscriber, made by `DomainInformer.events`."""
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, fifo: EventFifo) -> None:
-        super().__init__(loop)
+    def __init__(self, fifo: EventFifo) -> None:
+        super().__init__()
         self._fifo = fifo
 
     def push(self, change: Change) -> None:

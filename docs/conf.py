@@ -1,0 +1,68 @@
+"""How Sphinx builds the documentation.
+
+Without a network: names of other projects are not links, and are listed below so that a
+misspelt name of ours still fails the build.
+"""
+
+from __future__ import annotations
+
+from sphinx.application import Sphinx
+
+import virtinformer
+
+project = "virtinformer"
+author = copyright = "the virtinformer contributors"
+release = version = virtinformer.__version__
+
+extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon"]
+exclude_patterns = ["_build"]
+myst_enable_extensions = ["colon_fence", "deflist"]
+myst_heading_anchors = 3
+
+default_role = "code"  # docstrings say `name` for code
+autodoc_typehints = "description"
+autodoc_typehints_description_target = "documented"
+autodoc_member_order = "bysource"
+autodoc_default_options = {
+    "members": True,
+    "imported-members": True,
+    "inherited-members": "int, Enum, BaseException, Mapping",
+}
+napoleon_google_docstring = True
+napoleon_numpy_docstring = False
+
+nitpick_ignore_regex = [
+    (
+        r"py:.*",
+        r"(anyio|asyncio|attr|builtins|collections|datetime|enum|libvirt|types|typing|uuid|xml)"
+        r"(\..*)?",
+    ),
+    (r"py:.*", r"[A-Z][A-Za-z]*|[a-z]{1,10}Error|libvirtError"),  # the standard library's, bare
+    (r"py:.*", r"virtinformer\._.*"),  # what a public class is made of
+]
+
+html_theme = "furo"
+html_title = f"virtinformer {release}"
+
+
+class PlainAttributes:
+    """Keeps napoleon from taking what stands before a colon for the type of an attribute."""
+
+    kept: list[str]
+
+    def before(
+        self, _app: Sphinx, _what: str, _name: str, _object: object, _how: object, lines: list[str]
+    ) -> None:
+        self.kept = list(lines)
+
+    def after(
+        self, _app: Sphinx, what: str, _name: str, _object: object, _how: object, lines: list[str]
+    ) -> None:
+        if what in {"attribute", "data", "property"}:
+            lines[:] = self.kept
+
+
+def setup(app: Sphinx) -> None:
+    plain = PlainAttributes()
+    app.connect("autodoc-process-docstring", plain.before, priority=400)
+    app.connect("autodoc-process-docstring", plain.after, priority=600)  # napoleon's is 500

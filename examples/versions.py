@@ -1,0 +1,33 @@
+"""List, then decide for each event whether it is newer than the list.
+
+This is what the message of 2016 asked for: with one version over the list and
+all events it is a comparison of two integers, and always right.
+
+python examples/versions.py [URI]
+"""
+
+import asyncio
+import sys
+
+import virtinformer as vi
+
+
+async def main(uri: str) -> None:
+    async with vi.connect(uri) as informer:
+        async with informer.events() as events:  # subscribed before the list is taken
+            await asyncio.sleep(2)  # whatever happens meanwhile is in the list, and in the stream
+            listed = informer.snapshot()
+            print(f"{len(listed)} domains at version {listed.resource_version}")
+            async for event in events:
+                newer = event.resource_version > listed.resource_version
+                print(
+                    f"{event.type:<14} {event.domain_name:<20} version {event.resource_version}:",
+                    "newer than the list" if newer else "the list has it already",
+                )
+
+
+if __name__ == "__main__":
+    try:
+        asyncio.run(main(sys.argv[1] if len(sys.argv) > 1 else "test:///default"))
+    except KeyboardInterrupt:
+        pass

@@ -1,0 +1,82 @@
+"""Each check by itself, in an environment of its own: `nox -l` lists them.
+
+`./scripts/test` runs what a change has to pass, on one Python; here are all of them.
+"""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import nox
+
+nox.options.default_venv_backend = "venv"
+nox.options.reuse_existing_virtualenvs = True
+nox.options.error_on_external_run = True
+nox.options.error_on_missing_interpreters = False
+nox.options.sessions = ["lint", "typing", "tests", "docs"]
+
+PYPROJECT = nox.project.load_toml("pyproject.toml")
+PYTHONS = nox.project.python_versions(PYPROJECT)
+
+
+def install(session: nox.Session, *groups: str) -> None:
+    """Have the project, editable, and what the groups of pyproject.toml name."""
+    session.install(*nox.project.dependency_groups(PYPROJECT, *groups), "-e", ".[cli]")
+
+
+@nox.session(python=PYTHONS)
+def tests(session: nox.Session) -> None:
+    """All tests, on each supported Python that is found; arguments go to pytest."""
+    install(session, "tests")
+    session.run("pytest", *session.posargs)
+
+
+@nox.session
+def coverage(session: nox.Session) -> None:
+    """All tests, and which lines and branches they reach."""
+    install(session, "tests")
+    session.run("coverage", "erase")
+    session.run("coverage", "run", "-m", "pytest", *session.posargs)
+    session.run("coverage", "combine")
+    session.run("coverage", "report")
+
+
+@nox.session
+def nightly(session: nox.Session) -> None:
+    """The property tests, with many more examples, and new ones each time."""
+    install(session, "tests")
+    arguments = session.posargs or ["tests/core", "tests/guarantees"]
+    session.run("pytest", "--hypothesis-profile=nightly", "--timeout=0", *arguments)
+
+
+@nox.session
+def lint(session: nox.Session) -> None:
+    """Style, by ruff."""
+    session.install(*nox.project.dependency_groups(PYPROJECT, "lint"))
+    session.run("ruff", "check", ".")
+    session.run("ruff", "format", "--check", ".")
+
+
+@nox.session
+def typing(session: nox.Session) -> None:
+    """Types, by mypy; and that no public name is without one, by pyright."""
+    install(session, "typing")
+    session.run("mypy")
+    session.run("pyright", "--verifytypes", "virtinformer", "--ignoreexternal")
+
+
+@nox.session
+def docs(session: nox.Session) -> None:
+    """The documentation, with every warning an error."""
+    install(session, "docs")
+    target = Path("docs/_build")
+    shutil.rmtree(target, ignore_errors=True)
+    session.run("sphinx-build", "-W", "--keep-going", "-n", "-b", "html", "docs", f"{target}/html")
+
+
+@nox.session
+def bench(session: nox.Session) -> None:
+    """The benchmarks; arguments go to them."""
+    install(session, "tests")
+    session.run("python", "-m", "bench", *session.posargs)

@@ -1,0 +1,139 @@
+"""Reading one domain, untorn.
+
+What a `Domain` consists of takes half a dozen calls, and the domain may move
+between any two of them. A read is *untorn* if what it saw can have been true at
+one moment: the state was the same before and after, and the XML agrees with the
+handle about the id (which every start changes) and the name (which a rename
+changes). A torn read is repeated, a few times; then it is delivered as it is,
+marked ``settled=False``.
+
+Only a look-up may say that a domain is gone. A later call may say so too, but
+about a handle: it is looked up again.
+
+XML is read without ``VIR_DOMAIN_XML_SECURE``: no secret enters the informer.
+"""
+
+from __future__ import annotations
+
+import re
+from html import unescape
+from typing import Final
+from uuid import UUID
+
+import libvirt
+
+from .._core.messages import Gone
+from .._core.model import Observation
+from .._core.vocabulary import DomainState, reason_of
+from .errors import is_no_domain, is_unsupported
+
+__all__ = ["agrees", "config_of", "read_domain"]
+
+TRIES: Final = 3
+
+_HEADER: Final = re.compile(r"<domain\b[^>]*>")
+_ID: Final = re.compile(r"""\sid=(['"])(-?\d+)\1""")
+_NAME: Final = re.compile(r"<name>([^<]*)</name>")
+
+_ACTIVE_STATES: Final = (DomainState.RUNNING, DomainState.BLOCKED, DomainState.PAUSED)
+
+
+def read_domain(host: libvirt.virConnect, uuid: UUID) -> Observation | Gone:
+    """Read one domain. Blocks.
+
+    Raises:
+        libvirt.libvirtError: if the host would not say.
+        UnicodeDecodeError: if it said something that is no text.
+    """
+    torn: Observation | None = None
+    for attempt in range(1, TRIES + 1):
+        try:
+            domain = host.lookupByUUID(uuid.bytes)
+        except libvirt.libvirtError as error:
+            if is_no_domain(error):
+                return Gone()
+            raise
+        try:
+            seen = _read_once(domain)
+        except libvirt.libvirtError as error:
+            if not is_no_domain(error) or (torn is None and attempt == TRIES):
+                raise
+            continue
+        if seen.settled:
+            return seen
+        torn = seen
+    assert torn is not None
+    return torn
+
+
+def _read_once(domain: libvirt.virDomain) -> Observation:
+    name, id_ = domain.name(), domain.ID()
+    before = domain.state()
+    xml = domain.XMLDesc(0)
+    persistent = _is_persistent(domain)
+    autostart = _has_autostart(domain)
+    config = config_of(domain, xml, id_, persistent)
+    # Two numbers, though the binding calls them text.
+    state, reason = DomainState(int(before[0])), int(before[1])
+    return Observation(
+        name=name,
+        id=id_,
+        state=state,
+        reason=reason_of(state, reason),
+        persistent=persistent,
+        autostart=autostart,
+        xml=xml,
+        config_xml=config,
+        settled=before == domain.state() and agrees(xml, name, id_, state),
+    )
+
+
+def agrees(xml: str, name: str, id_: int, state: DomainState) -> bool:
+    """Whether the XML can be of that domain in that state.
+
+    XML that cannot be made out contradicts nothing.
+    """
+    if (state is DomainState.SHUTOFF and id_ >= 0) or (state in _ACTIVE_STATES and id_ < 0):
+        return False
+    header = _HEADER.search(xml)
+    if header is None:
+        return True
+    found = _ID.search(header.group())
+    shown = _NAME.search(xml, header.end())
+    return (int(found.group(2)) if found else -1) == id_ and (
+        shown is None or unescape(shown.group(1)) == name
+    )
+
+
+def config_of(domain: libvirt.virDomain, xml: str, id_: int, persistent: bool) -> str | None:
+    """The XML of the next boot: read where it is another than `xml`, and where there is one."""
+    if not persistent:
+        return None
+    if id_ < 0:
+        return xml
+    try:
+        return str(domain.XMLDesc(libvirt.VIR_DOMAIN_XML_INACTIVE))
+    except libvirt.libvirtError as error:
+        if is_unsupported(error):
+            return None
+        raise
+
+
+def _is_persistent(domain: libvirt.virDomain) -> bool:
+    try:
+        return bool(domain.isPersistent())
+    except libvirt.libvirtError as error:
+        # Drivers that cannot tell know no transient domains.
+        if is_unsupported(error):
+            return True
+        raise
+
+
+def _has_autostart(domain: libvirt.virDomain) -> bool:
+    try:
+        return bool(domain.autostart())
+    except libvirt.libvirtError as error:
+        # Some drivers refuse the question for a transient domain.
+        if is_unsupported(error) or error.get_error_code() == libvirt.VIR_ERR_OPERATION_INVALID:
+            return False
+        raise

@@ -1,0 +1,197 @@
+"""One epoch: a connection, its threads, and what is under way on it.
+
+A session is begun by `Connect` and ends once, for whichever reason comes first:
+it could not be opened, it broke, or it is no longer wanted. At the end it says
+so (unless nobody wants to know), takes no further job, and frees what it holds on
+a thread of its own, since that has to wait for the calls under way, which hang
+as long as the daemon does.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Iterable
+from uuid import UUID
+
+from .._core.messages import (
+    Connected,
+    ConnectFailed,
+    Disconnected,
+    EventReceived,
+    Gone,
+    Input,
+    List,
+    Observed,
+    Read,
+    ReadFailed,
+    Subscribed,
+)
+from .._core.model import Observation
+from ..exceptions import ConnectError
+from .connection import Connection, calls_at_once
+from .errors import detached, read_error
+from .events import News
+from .flights import Flights
+from .listing import Listing
+from .outbox import Outbox
+from .readers import Job, Readers
+from .reads import read_domain
+
+__all__ = ["Session"]
+
+log = logging.getLogger("virtinformer.libvirt")
+
+
+class Session:
+    """What belongs to one epoch.
+
+    Promise: no method blocks. `ConnectFailed` or `Disconnected` is told at most
+    once, and nothing of this epoch after it. After `end`, the connection is
+    closed and the threads have ended as soon as no call hangs; then `on_freed`
+    is called, on the last thread.
+    """
+
+    def __init__(
+        self,
+        epoch: int,
+        connection: Connection,
+        outbox: Outbox,
+        event_ids: Iterable[int] | None,
+        on_freed: Callable[[Session], None],
+    ) -> None:
+        self._epoch = epoch
+        self._connection = connection
+        self._outbox = outbox
+        self._event_ids = event_ids
+        self._on_freed = on_freed
+        self._readers = Readers(f"virtinformer-reader-{epoch}", calls_at_once())
+        self._flights = Flights(self._readers.submit, outbox.stamp, self._read)
+        self._ending = threading.Lock()
+        self._ended = False
+        self._freeing: threading.Thread | None = None
+
+    def connect(self) -> None:
+        """Open the connection; answered by `Connected` or `ConnectFailed`."""
+        self._readers.submit(self._connect)
+
+    def subscribe(self) -> None:
+        """Register the callbacks; answered by `Subscribed` or `Disconnected`."""
+        self._readers.submit(self._subscribe)
+
+    def list(self, request: List) -> None:
+        """Read all domains in bulk; answered as `Listing` promises, or by `Disconnected`."""
+        self._readers.submit(lambda: self._list(request))
+
+    def read(self, request: Read) -> None:
+        """Read one domain; answered by `Observed` or `Disconnected`."""
+        self._flights.ask(request.uuid, request.after)
+
+    def read_posted(self, outcome: Observed) -> None:
+        """That outcome is about to be posted: from now on it answers no `Read`."""
+        self._flights.posted(outcome.uuid, outcome.began)
+
+    def end(self) -> None:
+        """Be done with it, and say nothing of it."""
+        self._end(None)
+
+    def join(self, timeout: float) -> None:
+        """Wait for the thread that frees, which has nothing left to do."""
+        if self._freeing is not None:
+            self._freeing.join(timeout)
+
+    def _connect(self) -> None:
+        try:
+            self._connection.open(self._lose)
+        except ConnectError as error:
+            self._end(ConnectFailed(self._epoch, detached(error)))
+        else:
+            self._tell(Connected(self._epoch))
+
+    def _subscribe(self) -> None:
+        try:
+            self._connection.subscribe(self._event_ids, self._hear)
+        except ConnectError as error:
+            self._lose(error)
+        else:
+            self._tell(Subscribed(self._epoch))
+
+    def _hear(self, news: News) -> None:
+        """An event: said first, then read about, so that the read is told after it."""
+        if self._ended:
+            return
+        stamp = self._outbox.put_event(lambda stamp: _event(self._epoch, stamp, news))
+        self._flights.ask(news.uuid, stamp)
+
+    def _list(self, request: List) -> None:
+        Listing(
+            self._connection.host,
+            self._epoch,
+            request.only,
+            stamp=self._outbox.stamp,
+            submit=self._readers.submit,
+            tell=self._tell,
+            failed=self._is_lost,
+            width=1 if self._connection.is_in_process else calls_at_once(),
+        ).run()
+
+    def _read(self, uuid: UUID, began: int) -> Job:
+        result = self._outcome(uuid)
+        ended = self._outbox.stamp()
+        outcome = Observed(self._epoch, uuid, began, ended, time.time(), result)
+        return lambda: self._tell(outcome)
+
+    def _outcome(self, uuid: UUID) -> Observation | Gone | ReadFailed:
+        try:
+            return read_domain(self._connection.host, uuid)
+        except Exception as error:  # noqa: BLE001 - every read has an outcome
+            self._is_lost(error)
+            return ReadFailed(read_error(f"domain {uuid}", error))
+
+    def _is_lost(self, error: Exception) -> bool:
+        """Whether that call failed because the connection is dead; then it is over."""
+        if self._connection.is_alive():
+            return self._ended
+        self._lose(self._connection.lost("a call failed", error))
+        return True
+
+    def _lose(self, error: Exception) -> None:
+        self._end(Disconnected(self._epoch, detached(error)))
+
+    def _tell(self, message: Input) -> None:
+        if not self._ended:
+            self._outbox.put(message)
+
+    def _end(self, last_words: Input | None) -> None:
+        with self._ending:
+            if self._ended:
+                return
+            self._ended = True
+        if last_words is not None:
+            self._outbox.put(last_words)
+        self._readers.close()
+        name = f"virtinformer-closer-{self._epoch}"
+        self._freeing = threading.Thread(target=self._free, name=name, daemon=True)
+        self._freeing.start()
+
+    def _free(self) -> None:
+        # A connection must not be closed under a call that uses it.
+        self._readers.join()
+        self._connection.close()
+        self._on_freed(self)
+
+
+def _event(epoch: int, stamp: int, news: News) -> EventReceived:
+    return EventReceived(
+        epoch=epoch,
+        stamp=stamp,
+        uuid=news.uuid,
+        name=news.name,
+        id=news.id,
+        kind=news.kind,
+        type=news.type,
+        detail=news.detail,
+        time=news.time,
+        details=news.details,
+    )

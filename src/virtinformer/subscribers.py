@@ -1,0 +1,61 @@
+"""All who listen: streams and registrations."""
+
+from __future__ import annotations
+
+import weakref
+from collections.abc import Iterator
+from typing import Any
+
+from ._core.model import Change
+from .handlers import Registration
+from .streams import Stream
+
+__all__ = ["Subscribers"]
+
+
+class Subscribers:
+    """Fans changes out.
+
+    Promise: every change reaches every subscriber's own queue, whatever the
+    others do. A stream that its owner has dropped is gone at once.
+    """
+
+    def __init__(self) -> None:
+        # Nobody but its owner keeps a stream alive: one that was abandoned must not fill up.
+        self._streams: weakref.WeakSet[Stream[Any]] = weakref.WeakSet()
+        self._registrations: dict[Registration, None] = {}
+        self._past_errors = 0
+
+    def add_stream(self, stream: Stream[Any]) -> None:
+        """Let a stream hear of what happens from now on."""
+        self._streams.add(stream)
+
+    def add_registration(self, registration: Registration) -> None:
+        """Let a registration hear of what happens from now on, until it is closed."""
+        self._registrations[registration] = None
+        registration.when_closed(self._forget)
+
+    def _forget(self, registration: Registration) -> None:
+        del self._registrations[registration]
+        self._past_errors += registration.errors
+
+    def deliver(self, change: Change) -> None:
+        """Put a change into every queue."""
+        for subscriber in self:
+            subscriber.push(change)
+
+    def __iter__(self) -> Iterator[Stream[Any] | Registration]:
+        yield from self._streams
+        yield from self._registrations
+
+    @property
+    def handler_errors(self) -> int:
+        """How many exceptions handlers have raised."""
+        return self._past_errors + sum(registration.errors for registration in self._registrations)
+
+    async def aclose(self) -> None:
+        """End every stream, and every handler."""
+        for stream in self._streams:
+            stream.close()
+        for registration in list(self._registrations):
+            await registration.aclose()

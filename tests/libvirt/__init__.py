@@ -1,0 +1,1 @@
+"""The host on libvirt's test driver: real libvirt, no daemon."""

@@ -1,0 +1,182 @@
+"""Who runs libvirt's event loop. One per process: so each case has a process of its own."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import textwrap
+import threading
+from pathlib import Path
+
+import pytest
+
+from virtinformer._libvirt import eventloop
+
+SRC = Path(__file__).parents[2] / "src"
+
+
+def run(code: str) -> str:
+    """What a process that runs `code` prints."""
+    done = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(code)],
+        env={**os.environ, "PYTHONPATH": str(SRC)},
+        capture_output=True,
+        text=True,
+        timeout=50,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout.strip()
+
+
+TRY = """
+from virtinformer._libvirt.eventloop import ensure_running
+from virtinformer.exceptions import EventLoopError
+def attempt():
+    try:
+        ensure_running()
+    except EventLoopError as error:
+        print("refused:", error)
+    else:
+        print("runs")
+"""
+
+
+def test_it_runs_on_one_daemon_thread_however_often_it_is_asked_for() -> None:
+    threads = [threading.Thread(target=eventloop.ensure_running) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    ours = [t for t in threading.enumerate() if t.name == eventloop.THREAD_NAME]
+    assert len(ours) == 1
+    assert ours[0].daemon
+
+
+def test_fence_returns_once_the_loop_has_turned() -> None:
+    eventloop.ensure_running()
+    assert eventloop.fence()
+
+
+def test_a_process_that_never_closes_anything_still_exits() -> None:
+    out = run(
+        TRY + "attempt()\n"
+        "import libvirt\n"
+        "host = libvirt.open('test:///default')\n"
+        "host.domainEventRegisterAny(None, 0, print, None)\n"
+    )
+    assert out == "runs"
+
+
+def test_an_error_of_libvirt_is_not_printed() -> None:
+    code = TRY + "attempt()\nimport libvirt\ntry: libvirt.open('not a uri')\nexcept Exception: pass"
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        env={**os.environ, "PYTHONPATH": str(SRC)},
+        capture_output=True,
+        text=True,
+        timeout=50,
+        check=True,
+    )
+    assert done.stderr == ""
+
+
+@pytest.mark.parametrize("debug", [False, True])
+def test_libvirtaio_first_is_refused(debug: bool) -> None:
+    out = run(
+        TRY
+        + f"debug = {debug}"
+        + """
+import asyncio, importlib
+async def main():
+    importlib.import_module("libvirtaio").virEventRegisterAsyncIOImpl()
+    await asyncio.to_thread(attempt)
+    attempt()                         # the verdict is kept
+asyncio.run(main(), debug=debug)
+"""
+    )
+    first, second = out.splitlines()
+    assert first.startswith("refused:")
+    assert "libvirtaio" in first
+    assert second == first
+
+
+def test_a_foreign_implementation_that_nobody_runs_is_refused() -> None:
+    out = run(
+        TRY
+        + """
+import libvirt
+def nothing(*args): return 1
+libvirt.virEventRegisterImpl(nothing, nothing, nothing, nothing, nothing, nothing)
+attempt()
+"""
+    )
+    assert out.startswith("refused:")
+    assert "another was registered first" in out
+
+
+def test_a_foreign_implementation_that_another_thread_runs_is_refused() -> None:
+    out = run(
+        TRY
+        + """
+import itertools, libvirt, threading, time
+timers, numbers = {}, itertools.count(1)
+def add(interval, callback, opaque):
+    timers[number := next(numbers)] = (interval, callback, opaque)
+    return number
+def turn():
+    while True:
+        for number, (interval, callback, opaque) in tuple(timers.items()):
+            if interval == 0:
+                callback(number, opaque)
+        time.sleep(0.01)
+def nothing(*args): return 1
+libvirt.virEventRegisterImpl(nothing, nothing, nothing, add, nothing, lambda n: timers.pop(n) and 0)
+threading.Thread(target=turn, name="theirs", daemon=True).start()
+attempt()
+"""
+    )
+    assert out.startswith("refused:")
+    assert "'theirs'" in out
+
+
+def test_the_default_implementation_registered_before_us_is_as_good() -> None:
+    assert run(TRY + "import libvirt\nlibvirt.virEventRegisterDefaultImpl()\nattempt()") == "runs"
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork on this platform")
+def test_a_forked_child_is_refused_and_told_to_spawn() -> None:
+    out = run(
+        TRY
+        + """
+import os, sys
+attempt()
+sys.stdout.flush()
+if os.fork() == 0:
+    attempt()
+    sys.stdout.flush()
+    os._exit(0)
+os.wait()
+"""
+    )
+    first, second = out.splitlines()
+    assert first == "runs"
+    assert second.startswith("refused:")
+    assert "'spawn'" in second
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork on this platform")
+def test_a_child_forked_before_anything_ran_is_welcome() -> None:
+    out = run(
+        TRY
+        + """
+import os, sys
+if os.fork() == 0:
+    attempt()
+    sys.stdout.flush()
+    os._exit(0)
+os.wait()
+"""
+    )
+    assert out == "runs"

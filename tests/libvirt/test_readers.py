@@ -1,0 +1,122 @@
+"""Threads for calls that block."""
+
+from __future__ import annotations
+
+import logging
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import pytest
+
+from virtinformer._libvirt.readers import Readers
+
+SRC = Path(__file__).parents[2] / "src"
+
+
+def test_jobs_run_elsewhere_and_at_most_so_many_at_once() -> None:
+    readers, release = Readers("pool", size=2), threading.Event()
+    running, third = threading.Semaphore(0), threading.Event()
+
+    def hang() -> None:
+        running.release()
+        release.wait(10)
+
+    for _ in range(2):
+        readers.submit(hang)
+    readers.submit(third.set)
+    assert running.acquire(timeout=10)
+    assert running.acquire(timeout=10)
+    assert not third.is_set()
+    release.set()
+    assert third.wait(10)
+    readers.close()
+    assert readers.join(10)
+
+
+def test_jobs_begin_in_the_order_of_their_submission() -> None:
+    readers, seen, done = Readers("pool", size=1), list[int](), threading.Event()
+    for number in range(100):
+        readers.submit(lambda number=number: seen.append(number))  # type: ignore[misc]
+    readers.submit(done.set)
+    assert done.wait(10)
+    assert seen == list(range(100))
+    readers.close()
+    assert readers.join(10)
+
+
+def test_an_idle_thread_serves_again() -> None:
+    readers, names = Readers("pool", size=4), set[str]()
+    for _ in range(5):
+        done = threading.Event()
+        readers.submit(lambda: names.add(threading.current_thread().name))
+        readers.submit(done.set)
+        assert done.wait(10)
+    assert names <= {"pool-0", "pool-1"}
+    readers.close()
+    assert readers.join(10)
+
+
+def test_close_waits_for_no_job_and_begins_none() -> None:
+    readers, hung, release = Readers("pool", size=1), threading.Event(), threading.Event()
+
+    def hang() -> None:
+        hung.set()
+        release.wait(10)
+
+    readers.submit(hang)
+    assert hung.wait(10)
+    begun: list[str] = []
+    readers.submit(lambda: begun.append("queued before"))
+    readers.close()
+    readers.submit(lambda: begun.append("submitted after"))
+    assert not readers.join(0.05)
+    release.set()
+    assert readers.join(10)
+    assert begun == []
+
+
+def test_a_job_that_raises_is_logged_and_the_thread_goes_on(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    readers, done = Readers("pool", size=1), threading.Event()
+
+    def fail() -> None:
+        raise ValueError("no good")
+
+    with caplog.at_level(logging.ERROR, "virtinformer.libvirt"):
+        readers.submit(fail)
+        readers.submit(done.set)
+        assert done.wait(10)
+    assert "no good" in caplog.text
+    readers.close()
+    assert readers.join(10)
+
+
+def test_what_a_job_holds_is_free_when_it_is_done() -> None:
+    import weakref
+
+    class Held:
+        def run(self) -> None:
+            pass
+
+    readers, held = Readers("pool", size=1), Held()
+    freed = threading.Event()
+    weakref.finalize(held, freed.set)
+    readers.submit(held.run)
+    del held
+    assert freed.wait(10)
+    readers.close()
+    assert readers.join(10)
+
+
+def test_a_hung_job_does_not_keep_the_interpreter_from_exiting() -> None:
+    code = (
+        f"import sys, threading; sys.path.insert(0, {str(SRC)!r})\n"
+        "from virtinformer._libvirt.readers import Readers\n"
+        "hung = threading.Event()\n"
+        "Readers('pool', 4).submit(lambda: (hung.set(), threading.Event().wait()))\n"
+        "assert hung.wait(10)\n"
+    )
+    subprocess.run([sys.executable, "-c", code], timeout=30, check=True)

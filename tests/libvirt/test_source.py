@@ -1,0 +1,439 @@
+"""The port, from end to end, on the test driver: what is posted, when, and what is left."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import logging
+import threading
+import time
+import weakref
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from typing import Any
+from uuid import UUID
+
+import libvirt
+import pytest
+
+from tests.libvirt.recording import URI, Record, defined, domain_xml, opened
+from tests.loops import every_loop
+from virtinformer._core.messages import (
+    Connect,
+    Connected,
+    ConnectFailed,
+    Disconnect,
+    Disconnected,
+    EventReceived,
+    Gone,
+    List,
+    Listed,
+    Observed,
+    Read,
+    ReadFailed,
+    Subscribe,
+    Subscribed,
+)
+from virtinformer._core.model import Observation
+from virtinformer._libvirt import LibvirtSource, connection, session
+from virtinformer._libvirt import source as source_module
+from virtinformer._libvirt.listing import uuid_of
+from virtinformer.exceptions import ConnectError, EventLoopError, ReadError
+from virtinformer.source import Source
+
+pytestmark = every_loop
+
+
+@pytest.fixture
+def closed(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """What each `virConnectClose` returned: how many references were left."""
+    left: list[int] = []
+    close = libvirt.virConnect.close
+
+    def recorded(host: libvirt.virConnect) -> int:
+        left.append(close(host))
+        return left[-1]
+
+    monkeypatch.setattr(libvirt.virConnect, "close", recorded)
+    return left
+
+
+@asynccontextmanager
+async def watching(uri: str = URI, **how: Any) -> AsyncIterator[tuple[LibvirtSource, Record]]:
+    """A source that is subscribed in epoch 1."""
+    record, source = Record(), LibvirtSource(uri, **how)
+    source.start(record.post)
+    try:
+        source.perform(Connect(1))
+        await record.wait(Connected)
+        source.perform(Subscribe(1))
+        await record.wait(Subscribed)
+        yield source, record
+    finally:
+        await source.aclose()
+
+
+def describe(domain: libvirt.virDomain, text: str) -> None:
+    nothing: Any = None  # the binding's types allow none, and libvirt nothing else
+    domain.setMetadata(libvirt.VIR_DOMAIN_METADATA_DESCRIPTION, text, nothing, nothing, 0)
+
+
+def threads() -> set[str]:
+    """Our threads but the event thread."""
+    names = {thread.name for thread in threading.enumerate()}
+    return {name for name in names if name.startswith("virtinformer-")} - {"virtinformer-events"}
+
+
+def is_read_of(domain: UUID, after: int = 0) -> Callable[[Observed], bool]:
+    return lambda each: each.uuid == domain and not each.listed and each.began > after
+
+
+async def test_from_connect_to_gone_and_nothing_left(closed: list[int]) -> None:
+    port: Source
+    with opened() as host, defined(host, start=True) as running:
+        async with watching() as (source, record):
+            port = source
+            port.perform(List(1))
+            listed = await record.wait(Listed)
+            assert uuid_of(running) in listed.present
+            seen = await record.wait(Observed, lambda each: each.uuid == uuid_of(running))
+            assert seen.listed
+            assert listed.began == seen.began < seen.ended
+            assert record.inputs[-1] is listed
+
+            with defined(host) as domain:
+                uuid = uuid_of(domain)
+                event = await record.wait(EventReceived, lambda each: each.uuid == uuid)
+                read = await record.wait(Observed, is_read_of(uuid))
+                assert (event.epoch, event.kind, event.type, event.detail) == (1, 0, 0, 0)
+                assert event.name == domain.name()
+                assert abs(event.time - time.time()) < 60
+                assert read.began > event.stamp
+                assert read.ended > read.began
+                assert isinstance(read.result, Observation)
+                assert read.result.name == domain.name()
+            gone = await record.wait(Observed, lambda each: each.result == Gone())
+            removed = record.all(EventReceived, lambda each: each.type == 1)[0]
+            assert gone.began > removed.stamp
+        assert threads() == set()
+        assert closed == [0]
+
+
+async def test_an_event_comes_before_the_read_that_began_after_it() -> None:
+    with opened() as host, defined(host, start=True) as domain:
+        async with watching() as (_, record):
+
+            def move() -> None:
+                for _ in range(200):
+                    domain.suspend()
+                    domain.resume()
+
+            await asyncio.to_thread(move)
+            last = await record.wait(EventReceived, lambda _: len(record.all(EventReceived)) == 400)
+            last = record.all(EventReceived)[-1]
+            await record.wait(Observed, lambda each: each.began > last.stamp)
+        told = 0
+        newest = max(each.stamp for each in record.all(EventReceived))
+        for each in record.inputs:
+            if isinstance(each, EventReceived):
+                told = each.stamp
+            elif isinstance(each, Observed):
+                later = [e.stamp for e in record.all(EventReceived) if told < e.stamp < each.began]
+                assert later == []
+        assert newest == last.stamp
+        assert len(record.all(Observed)) <= 401
+
+
+async def test_one_read_serves_the_event_and_the_request_for_it() -> None:
+    """The informer asks as soon as it is told; the eager read is the answer."""
+    record = Record()
+    source = LibvirtSource(URI)
+
+    def post(batch: Any) -> None:
+        record.post(batch)
+        for each in batch:
+            if isinstance(each, EventReceived):
+                source.perform(Read(1, each.uuid, each.stamp))
+
+    source.start(post)
+    source.perform(Connect(1))
+    await record.wait(Connected)
+    source.perform(Subscribe(1))
+    await record.wait(Subscribed)
+    with opened() as host, defined(host) as domain:
+        await record.wait(Observed, is_read_of(uuid_of(domain)))
+        # A request of its own gets a read of its own, and comes after all that was under way.
+        source.perform(Read(1, uuid_of(domain), after := source.stamp()))
+        await record.wait(Observed, lambda each: each.began > after)
+        assert len(record.all(Observed)) == 2
+    await source.aclose()
+
+
+async def test_every_read_is_answered_by_one_that_began_after_it() -> None:
+    with opened() as host, defined(host) as domain:
+        async with watching() as (source, record):
+            for uuid in (uuid_of(domain), UUID(int=1)):
+                for _ in range(20):
+                    source.perform(Read(1, uuid, after := source.stamp()))
+                    await record.wait(Observed, is_read_of(uuid, after))
+        assert {type(each.result) for each in record.all(Observed)} == {Observation, Gone}
+
+
+async def test_a_failed_read_is_unknown(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(host: object, uuid: UUID) -> Observation:
+        raise UnicodeDecodeError("utf-8", b"\xff", 0, 1, "invalid start byte")
+
+    monkeypatch.setattr(session, "read_domain", fail)
+    async with watching() as (source, record):
+        source.perform(Read(1, UUID(int=1), source.stamp()))
+        read = await record.wait(Observed)
+        assert isinstance(read.result, ReadFailed)
+        assert isinstance(read.result.error, ReadError)
+        assert isinstance(read.result.error.__cause__, UnicodeDecodeError)
+        assert record.all(Disconnected) == []
+
+
+async def test_only_the_kinds_that_are_wanted() -> None:
+    with opened() as host, defined(host) as domain:
+        async with watching(event_ids=[1]) as (_, record):
+            describe(domain, "words")
+            domain.create()
+            await record.wait(EventReceived, lambda each: each.kind == 0)
+        assert {each.kind for each in record.all(EventReceived)} == {0}
+        async with watching() as (_, record):
+            describe(domain, "other words")
+            event = await record.wait(EventReceived, lambda each: each.kind == 23)
+            assert event.details == {"type": 0, "ns_uri": None}
+            assert (event.type, event.detail) == (0, 0)
+        domain.destroy()
+
+
+@pytest.mark.parametrize(("uri", "permanent"), [("foo:///", True), ("not a uri", True)])
+async def test_a_connection_that_cannot_be_had(uri: str, permanent: bool) -> None:
+    record, source = Record(), LibvirtSource(uri)
+    source.start(record.post)
+    source.perform(Connect(1))
+    failed = await record.wait(ConnectFailed)
+    assert isinstance(failed.error, ConnectError)
+    assert failed.error.permanent is permanent
+    assert failed.error.__traceback__ is None
+    await source.aclose()
+    assert threads() == set()
+
+
+async def test_a_subscription_that_cannot_be_had(
+    monkeypatch: pytest.MonkeyPatch, closed: list[int]
+) -> None:
+    def fail(*args: object) -> int:
+        raise libvirt.libvirtError("no events here")
+
+    monkeypatch.setattr(libvirt.virConnect, "domainEventRegisterAny", fail)
+    record, source = Record(), LibvirtSource(URI)
+    source.start(record.post)
+    source.perform(Connect(1))
+    await record.wait(Connected)
+    source.perform(Subscribe(1))
+    lost = await record.wait(Disconnected)
+    assert "no events here" in str(lost.error)
+    await source.aclose()
+    assert closed == [0]
+
+
+async def test_a_connection_found_dead_by_calls_is_told_once(
+    monkeypatch: pytest.MonkeyPatch, closed: list[int]
+) -> None:
+    def fail(host: object, uuid: UUID) -> Observation:
+        raise libvirt.libvirtError("client socket is closed")
+
+    async with watching() as (source, record):
+        monkeypatch.setattr(session, "read_domain", fail)
+        monkeypatch.setattr(connection, "is_alive", lambda host: False)
+        for number in range(20):
+            source.perform(Read(1, UUID(int=number), source.stamp()))
+        source.perform(List(1))
+        lost = await record.wait(Disconnected)
+        assert "client socket is closed" in str(lost.error)
+        async with asyncio.timeout(10):
+            while not closed:  # it frees itself, without being told to
+                await asyncio.sleep(0.01)
+        source.perform(Read(1, UUID(int=99), source.stamp()))
+        source.perform(List(1))
+        source.perform(Disconnect(1))
+    assert len(record.all(Disconnected)) == 1
+    assert record.inputs[-1] is lost
+    assert closed == [0]
+
+
+async def test_the_close_callback_is_told_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    callbacks: list[Any] = []
+    register = libvirt.virConnect.registerCloseCallback
+
+    def recorded(host: Any, callback: Any, opaque: None) -> int:
+        callbacks.append(callback)
+        return register(host, callback, opaque)
+
+    monkeypatch.setattr(libvirt.virConnect, "registerCloseCallback", recorded)
+    async with watching() as (_, record):
+        callbacks[0](None, libvirt.VIR_CONNECT_CLOSE_REASON_KEEPALIVE, None)
+        callbacks[0](None, libvirt.VIR_CONNECT_CLOSE_REASON_EOF, None)
+        lost = await record.wait(Disconnected)
+        assert "keepalive" in str(lost.error)
+        callbacks.clear()
+    assert len(record.all(Disconnected)) == 1
+
+
+async def test_a_new_epoch_after_the_old(closed: list[int]) -> None:
+    with opened() as host:
+        async with watching() as (source, record):
+            source.perform(Disconnect(1))
+            source.perform(Connect(2))
+            await record.wait(Connected, lambda each: each.epoch == 2)
+            source.perform(Subscribe(2))
+            await record.wait(Subscribed, lambda each: each.epoch == 2)
+            with defined(host) as domain:
+                event = await record.wait(EventReceived, lambda e: e.uuid == uuid_of(domain))
+                assert event.epoch == 2
+            source.perform(Read(1, UUID(int=1), 0))
+        assert {each.epoch for each in record.all(EventReceived)} == {2}
+        assert closed == [0, 0]
+
+
+async def test_after_aclose_nothing_is_posted() -> None:
+    with opened() as host:
+        async with watching() as (source, record):
+            pass
+        before = len(record.inputs)
+        with defined(host):
+            pass
+        source.perform(Connect(2))
+        source.perform(List(1))
+        await source.aclose()
+        await asyncio.sleep(0.05)
+        assert len(record.inputs) == before
+
+
+async def test_a_connection_that_opens_too_late_is_closed(
+    monkeypatch: pytest.MonkeyPatch, closed: list[int]
+) -> None:
+    release, entered = threading.Event(), threading.Event()
+    open_ = connection._open
+
+    def slow(address: connection.Address) -> libvirt.virConnect:
+        entered.set()
+        release.wait(10)
+        return open_(address)
+
+    monkeypatch.setattr(connection, "_open", slow)
+    record, source = Record(), LibvirtSource(URI)
+    source.start(record.post)
+    source.perform(Connect(1))
+    await asyncio.to_thread(entered.wait, 10)
+    source.perform(Disconnect(1))
+    release.set()
+    await source.aclose()
+    assert record.inputs == []
+    assert closed == [0]
+
+
+class Hung:
+    """A host on which every read hangs until it is let go."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.entered, self.release = threading.Event(), threading.Event()
+        monkeypatch.setattr(session, "read_domain", self.read)
+
+    def read(self, host: object, uuid: UUID) -> Gone:
+        self.entered.set()
+        self.release.wait(20)
+        return Gone()
+
+
+async def test_aclose_does_not_wait_for_a_host_that_hangs(
+    monkeypatch: pytest.MonkeyPatch, closed: list[int], caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(source_module, "CLOSE_SECONDS", 0.1)
+    hung = Hung(monkeypatch)
+    with caplog.at_level(logging.INFO, "virtinformer.libvirt"):
+        async with watching() as (source, _):
+            for number in range(8):
+                source.perform(Read(1, UUID(int=number), source.stamp()))
+            await asyncio.to_thread(hung.entered.wait, 10)
+            began = time.monotonic()
+    assert time.monotonic() - began < 5
+    assert "hangs" in caplog.text
+    assert closed == []
+    hung.release.set()
+    async with asyncio.timeout(10):
+        while threads():
+            await asyncio.sleep(0.01)
+    assert closed == [0]
+
+
+async def test_aclose_is_not_cut_short_by_cancellation(
+    monkeypatch: pytest.MonkeyPatch, closed: list[int]
+) -> None:
+    hung = Hung(monkeypatch)
+    async with watching() as (source, _):
+        source.perform(Read(1, UUID(int=1), source.stamp()))
+        await asyncio.to_thread(hung.entered.wait, 10)
+        leaving = asyncio.create_task(source.aclose())
+        await asyncio.sleep(0)
+        leaving.cancel()
+        await asyncio.sleep(0)
+        leaving.cancel()
+        await asyncio.sleep(0.02)
+        assert not leaving.done()
+        hung.release.set()
+        with pytest.raises(asyncio.CancelledError):
+            await leaving
+        assert closed == [0]
+        assert threads() == set()
+
+
+async def test_a_source_that_never_started_closes() -> None:
+    await LibvirtSource(URI).aclose()
+
+
+@pytest.mark.asyncio
+async def test_the_name_holds_no_secret() -> None:
+    assert LibvirtSource("esx://root:s3cret@host/").name == "esx://root:***@host/"
+
+
+@pytest.mark.asyncio
+async def test_stamps_rise_in_all_threads() -> None:
+    source, taken = LibvirtSource(URI), list[int]()
+    workers = [
+        threading.Thread(target=lambda: taken.extend(source.stamp() for _ in range(1000)))
+        for _ in range(4)
+    ]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join()
+    assert sorted(taken) == list(range(1, 4001))
+
+
+async def test_start_needs_a_running_loop() -> None:
+    def start() -> None:
+        LibvirtSource(URI).start(lambda batch: None)
+
+    with pytest.raises(EventLoopError, match="asyncio"):
+        await asyncio.to_thread(start)
+
+
+async def test_twenty_times_in_and_out_leave_nothing(closed: list[int]) -> None:
+    sources: list[weakref.ref[LibvirtSource]] = []
+    with opened() as host:
+        for _ in range(20):
+            async with watching() as (source, record):
+                sources.append(weakref.ref(source))
+                source.perform(List(1))
+                transient = host.createXML(domain_xml())
+                await record.wait(EventReceived)
+                transient.destroy()
+                del transient
+            assert threads() == set()
+            del source
+    assert closed == [0] * 21
+    gc.collect()
+    assert [each for each in sources if each() is not None] == []

@@ -1,0 +1,91 @@
+"""The examples do what they say, on libvirt's test driver, and are short."""
+
+from __future__ import annotations
+
+import asyncio
+import importlib.util
+import re
+from pathlib import Path
+from types import ModuleType
+
+import libvirt
+import pytest
+
+EXAMPLES = sorted((Path(__file__).parent.parent / "examples").glob("*.py"))
+XML = (
+    "<domain type='test'><name>example</name><memory>1024</memory>"
+    "<os><type arch='i686'>hvm</type></os></domain>"
+)
+
+
+def load(name: str) -> ModuleType:
+    path = next(path for path in EXAMPLES if path.stem == name)
+    spec = importlib.util.spec_from_file_location(f"example_{name}", path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def live_and_die() -> None:
+    connection = libvirt.open("test:///default")
+    domain = connection.defineXML(XML)
+    domain.create()
+    domain.suspend()
+    domain.destroy()
+    domain.undefine()
+    connection.close()
+
+
+async def output_until(name: str, last: str, capsys: pytest.CaptureFixture[str]) -> str:
+    """Run an example while a domain lives and dies, again and again until a line was printed."""
+    task = asyncio.create_task(load(name).main("test:///default"))
+    printed = ""
+    try:
+        async with asyncio.timeout(30):
+            while last not in printed:
+                await asyncio.to_thread(live_and_die)
+                await asyncio.sleep(0.05)
+                printed += capsys.readouterr().out
+                assert not task.done() or task.exception() is None
+    finally:
+        task.cancel()
+        await asyncio.wait([task])
+    return printed
+
+
+@pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)
+def test_an_example_is_short(path: Path) -> None:
+    assert len(path.read_text().splitlines()) <= 50
+
+
+@pytest.mark.asyncio
+async def test_watch(capsys: pytest.CaptureFixture[str]) -> None:
+    printed = await output_until("watch", "- example", capsys)
+    lines = printed.splitlines()
+    synced = next(line for line in lines if line.startswith("= everything known so far, at "))
+    assert any(line.startswith("+ test running ") for line in lines[: lines.index(synced)])
+
+
+@pytest.mark.asyncio
+async def test_handlers(capsys: pytest.CaptureFixture[str]) -> None:
+    printed = await output_until("handlers", "- example", capsys)
+    assert "+ test was there already" in printed
+    assert "+ example is new" in printed
+    assert "example Started Booted" in printed
+
+
+@pytest.mark.asyncio
+async def test_versions(capsys: pytest.CaptureFixture[str]) -> None:
+    printed = await output_until("versions", "newer than the list", capsys)
+    assert "domains at version" in printed
+    lines = printed.splitlines()
+    past = [line for line in lines if "the list has it already" in line]
+    versions = [
+        int(line.split("version ")[1].split(":")[0])
+        for line in lines
+        if " version " in line and ":" in line
+    ]
+    assert past
+    assert versions == sorted(versions)
