@@ -4,6 +4,7 @@ python examples/handlers.py [URI]
 """
 
 import asyncio
+import contextlib
 import sys
 
 import virtinformer as vi
@@ -37,7 +38,5 @@ async def main(uri: str) -> None:
 
 
 if __name__ == "__main__":
-    try:
+    with contextlib.suppress(KeyboardInterrupt):
         asyncio.run(main(sys.argv[1] if len(sys.argv) > 1 else "test:///default"))
-    except KeyboardInterrupt:
-        pass

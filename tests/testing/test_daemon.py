@@ -116,6 +116,7 @@ async def test_a_daemon_that_hung_for_a_moment_goes_on() -> None:
         host.hang()
         host.start(web)
         watcher.ask(web)
+        host.hang()
         await asyncio.sleep(5)
         host.unhang()
         await asyncio.sleep(100)

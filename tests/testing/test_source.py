@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from uuid import UUID
 
 import pytest
@@ -26,7 +27,7 @@ from virtinformer._core.messages import (
 from virtinformer._core.model import Observation
 from virtinformer.exceptions import EventLoopError
 from virtinformer.source import Source
-from virtinformer.testing import FakeHost, Latency
+from virtinformer.testing import FakeHost, Latency, run
 
 INSTANT = Latency(connect=0, subscribe=0, list=0, read=0, event=0, disconnect=0)
 
@@ -63,8 +64,8 @@ async def test_events_come_from_the_moment_of_the_subscription() -> None:
     async with Watcher(host) as watcher:
         watcher.source.perform(Connect(1))
         await asyncio.sleep(0.1)
-        missed = host.define("missed")
         watcher.source.perform(Subscribe(1))
+        missed = host.define("missed")
         await asyncio.sleep(0.0015)
         seen = host.define("seen")
         await asyncio.sleep(1)
@@ -179,6 +180,37 @@ async def test_a_list_too_long_for_one_message_is_split(parts: int) -> None:
         assert last.present == set(host.domains)
 
 
+def save(host: FakeHost, uuid: UUID) -> None:
+    host.start(uuid)
+    host.managed_save(uuid)
+    host.mutate(uuid, reason=0)
+
+
+@virtual_time
+@pytest.mark.parametrize(
+    "differ",
+    [
+        lambda host, uuid: host.mutate(uuid, id=5),
+        lambda host, uuid: host.mutate(uuid, persistent=False),
+        lambda host, uuid: host.mutate(uuid, state=1),
+        lambda host, uuid: host.mutate(uuid, state=3),
+        lambda host, uuid: host.mutate(uuid, state=6),
+        lambda host, uuid: host.mutate(uuid, autostart=True),
+        save,
+    ],
+)
+async def test_a_list_can_be_split_by_any_difference(
+    differ: Callable[[FakeHost, UUID], None],
+) -> None:
+    host = FakeHost(list_limit=1)
+    a, b = host.define("a"), host.define("b")
+    differ(host, b)
+    async with Attached(host) as watcher:
+        last = (await watcher.list())[-1]
+        assert isinstance(last, Listed)
+        assert last.present == {a, b}
+
+
 @virtual_time
 async def test_a_list_that_cannot_be_split_fails() -> None:
     host = FakeHost(list_limit=2)
@@ -200,6 +232,31 @@ async def test_a_read_under_way_answers_whoever_asks_for_no_newer_one() -> None:
             watcher.source.perform(Read(1, web, after))
         await asyncio.sleep(1)
         assert len(watcher.all(Observed)) == 1
+
+
+@virtual_time
+async def test_a_read_that_began_too_early_does_not_answer() -> None:
+    host = FakeHost()
+    web = host.define("web")
+    async with Attached(host) as watcher:
+        watcher.ask(web)
+        await asyncio.sleep(0.0015)
+        host.start(web)
+        watcher.ask(web)
+        await asyncio.sleep(1)
+        early, late = watcher.all(Observed)
+        assert early.result != late.result == host.truth(web)
+
+
+@virtual_time
+async def test_a_read_that_is_through_does_not_answer() -> None:
+    host = FakeHost()
+    web = host.define("web")
+    async with Attached(host) as watcher:
+        for _ in range(2):
+            watcher.source.perform(Read(1, web, 0))
+            await asyncio.sleep(1)
+        assert len(watcher.all(Observed)) == 2
 
 
 @virtual_time
@@ -240,8 +297,30 @@ async def test_after_closing_nothing_is_posted_and_nothing_is_left() -> None:
     assert host.open_connections == 0
 
 
+def test_after_closing_no_timer_is_left() -> None:
+    times: list[float] = []
+
+    async def leave() -> None:
+        host = FakeHost()
+        async with Attached(host) as watcher:
+            watcher.ask(host.define("web"))
+            watcher.source.perform(List(1))
+            host.hang()
+        times.append(asyncio.get_running_loop().time())
+        try:
+            await asyncio.Event().wait()
+        finally:
+            times.append(asyncio.get_running_loop().time())
+
+    with pytest.raises(RuntimeError, match="deadlock"):
+        run(leave())
+    assert times[0] == times[1]
+
+
 @virtual_time
-async def test_what_was_stamped_but_not_posted_is_lost_by_closing() -> None:
+async def test_what_was_stamped_but_not_posted_is_lost_by_closing(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
     host = FakeHost(latency=INSTANT)
     async with Attached(host) as watcher:
         host.define("web")
@@ -251,6 +330,7 @@ async def test_what_was_stamped_but_not_posted_is_lost_by_closing() -> None:
         await watcher.source.aclose()
         await asyncio.sleep(1)
         assert watcher.inputs == []
+        assert caplog.records == []
 
 
 @virtual_time

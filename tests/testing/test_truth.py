@@ -149,6 +149,17 @@ def test_defining_a_transient_domain_makes_it_persistent(host: FakeHost) -> None
     assert web in host.domains
 
 
+def test_a_name_is_free_again_after_its_domain(host: FakeHost) -> None:
+    host.undefine(host.define("undefined"))
+    host.rename(host.define("renamed"), "other")
+    host.destroy(host.create_transient("ended"))
+    host.mutate(host.define("mutated"), name="odd")
+    for name in ("undefined", "renamed", "ended", "mutated"):
+        host.define(name)
+    with pytest.raises(ValueError, match="taken"):
+        host.define("odd")
+
+
 def test_ids_count_up_and_are_never_used_again(host: FakeHost) -> None:
     web = host.define("web")
     ids = []
@@ -338,6 +349,7 @@ REFUSED: list[tuple[Callable[[FakeHost, UUID, UUID], object], str]] = [
     (lambda host, on, off: host.resume(on), "cannot resume 'on': it is running"),
     (lambda host, on, off: host.shutdown(off), "it is shutoff"),
     (lambda host, on, off: host.destroy(off), "it is shutoff"),
+    (lambda host, on, off: host.shutdown(host.create_transient("p", paused=True)), "it is paused"),
     (lambda host, on, off: host.crash(off), "it is shutoff"),
     (lambda host, on, off: host.reset(off), "it is shutoff"),
     (lambda host, on, off: host.wakeup(on), "it is running"),

@@ -36,7 +36,9 @@ __all__ = [
 class OpenEnum(enum.IntEnum):
     """An integer enumeration that accepts numbers it has no name for.
 
-    ``str()`` gives the name in lower case, as it is meant for people.
+    ``str()`` gives the name in lower case, as it is meant for people. Members
+    are equal to their numbers, but not to those of another enumeration:
+    libvirt's reason 1 of a running domain is not reason 1 of a paused one.
     """
 
     @classmethod
@@ -47,6 +49,17 @@ class OpenEnum(enum.IntEnum):
         member._name_ = f"UNKNOWN_{value}"
         member._value_ = value
         return cls._value2member_map_.setdefault(value, member)  # type: ignore[return-value]
+
+    def __eq__(self, other: object) -> bool:
+        if isinstance(other, OpenEnum) and type(other) is not type(self):
+            return False
+        return int.__eq__(self, other)
+
+    def __ne__(self, other: object) -> bool:
+        # Not left to Python: `int` has one of its own, which would be found first.
+        return not self == other
+
+    __hash__ = int.__hash__
 
     def __str__(self) -> str:
         return self.name.lower()

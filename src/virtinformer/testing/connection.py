@@ -102,10 +102,9 @@ class Connection:
 
     def lose(self, error: Exception, delay: float | None = None) -> None:
         """The daemon is gone: nothing is answered any more, and soon the source hears of it."""
-        if not self.ended:
-            self._end()
-            latency = self.daemon.liar.latency.disconnect if delay is None else delay
-            self._agenda.at(self._agenda.time() + latency, lambda: self._announce(error))
+        self._end()
+        latency = self.daemon.liar.latency.disconnect if delay is None else delay
+        self._agenda.at(self._agenda.time() + latency, lambda: self._announce(error))
 
     def freeze(self) -> None:
         """The daemon hangs: nothing comes through, and keepalive gives up in the end."""

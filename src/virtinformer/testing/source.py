@@ -87,7 +87,6 @@ class FakeSource:
     async def aclose(self) -> None:
         """Close all connections; nothing is posted any more."""
         self._post = None
-        self._outbox.clear()
         for connection in self._connections.values():
             connection.close()
         self._connections.clear()

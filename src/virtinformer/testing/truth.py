@@ -37,6 +37,7 @@ class Truth(ABC):
     def __init__(self, seed: int) -> None:
         self.log: list[LogEntry] = []
         self._guests: dict[UUID, Guest] = {}
+        self._names: dict[str, UUID] = {}
         self._ids = itertools.count(1)
         self._uuids = Random(f"uuids of {seed}")
 
@@ -66,15 +67,23 @@ class Truth(ABC):
 
     def _commit(self, operation: str, guest: Guest, *events: HostEvent) -> None:
         self._record("operation", operation, guest.uuid, guest.content.name)
+        self._forget_name(guest.uuid)
         self._guests[guest.uuid] = guest
+        self._names[guest.content.name] = guest.uuid
         for event in events:
             self._make(event)
 
     def _remove(self, operation: str, guest: Guest, *events: HostEvent) -> None:
         self._record("operation", operation, guest.uuid, guest.content.name)
-        del self._guests[guest.uuid]
+        self._forget_name(guest.uuid)
+        self._guests.pop(guest.uuid)
         for event in events:
             self._make(event)
+
+    def _forget_name(self, uuid: UUID) -> None:
+        known = self._guests.get(uuid)
+        if known and self._names.get(known.content.name) == uuid:
+            del self._names[known.content.name]
 
     def _make(self, event: HostEvent) -> None:
         self._record("event", str(event), event.uuid, event.name, event)
@@ -120,9 +129,8 @@ class Truth(ABC):
     def _check_name(self, name: str) -> None:
         if not name or "/" in name:
             raise ValueError(f"{name!r} is no name for a domain: empty, or with a slash")
-        for uuid, guest in self._guests.items():
-            if guest.content.name == name:
-                raise ValueError(f"the name {name!r} is taken by the domain {uuid}")
+        if name in self._names:
+            raise ValueError(f"the name {name!r} is taken by the domain {self._names[name]}")
 
     def _new_uuid(self, uuid: UUID | None) -> UUID:
         return UUID(int=self._uuids.getrandbits(128), version=4) if uuid is None else uuid
