@@ -19,6 +19,7 @@ import os
 import pwd
 import shutil
 import signal
+import socket
 import subprocess
 import tempfile
 import time
@@ -251,7 +252,8 @@ class Daemon:
             self._process = None
             log = (self.root / "daemon.log").read_text(errors="replace")
             raise DaemonError(f"libvirtd ended with status {status}:\n{log[-2000:]}")
-        return self.socket.exists()
+        with socket.socket(socket.AF_UNIX) as probe:  # the file is there before it listens
+            return probe.connect_ex(str(self.socket)) == 0
 
     def _environment(self) -> dict[str, str]:
         directories = {name: str(self.root / directory) for name, directory in _XDG.items()}
