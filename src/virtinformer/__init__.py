@@ -6,6 +6,8 @@ kept current, with one strictly increasing version over all domains and events.
 
 from __future__ import annotations
 
+import logging
+
 from ._connect import connect
 from ._core.model import (
     Added,
@@ -41,6 +43,9 @@ from .informer import DomainInformer
 from .streams import DeltaStream, EventStream
 
 __version__ = "0.1.0"
+
+# Where a program has not set up logging, nothing is to appear on its standard error.
+logging.getLogger("virtinformer").addHandler(logging.NullHandler())
 
 __all__ = [
     "Added",

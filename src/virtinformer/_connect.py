@@ -46,10 +46,11 @@ def connect(
             such as ``"username"`` or ``"passphrase"``; ``None`` refuses. It
             runs in a thread of its own.
 
-    Raises (from ``async with``):
-        ConnectError: at once for what trying again cannot mend, and after
+    Raises:
+        ValueError: if an option makes no sense.
+        ConnectError: from ``async with``, at once for what trying again cannot mend, and after
             `connect_timeout` for the rest.
-        EventLoopError: if libvirt's event loop belongs to somebody else.
+        EventLoopError: from ``async with``, if libvirt's event loop belongs to somebody else.
     """
     source = LibvirtSource(
         uri, read_only=read_only, event_ids=event_ids, keepalive=keepalive, auth=auth

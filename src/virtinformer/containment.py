@@ -20,7 +20,7 @@ from ._core.store import Indexer
 
 __all__ = ["Containment"]
 
-logger = logging.getLogger("virtinformer.informer")
+_logger = logging.getLogger("virtinformer.informer")
 
 
 class Containment:
@@ -31,7 +31,7 @@ class Containment:
     """
 
     def __init__(self) -> None:
-        self.errors = 0
+        self.errors: int = 0
 
     def indexer(self, name: str, indexer: Indexer) -> Indexer:
         """An indexer that finds a domain under nothing if it fails."""
@@ -75,7 +75,7 @@ class Containment:
 
     def _failed(self, what: str, domain: Domain, error: Exception) -> None:
         self.errors += 1
-        logger.error("%s failed for %r", what, domain, exc_info=error)
+        _logger.error("%s failed for %r", what, domain, exc_info=error)
 
 
 def _in_place_of(domain: Domain, result: Domain) -> Domain:

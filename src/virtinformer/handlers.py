@@ -12,18 +12,19 @@ import asyncio
 import inspect
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine, Generator
+from functools import partial
 from types import TracebackType
 from typing import Any, Self
 
-from ._core.fifo import DeltaFifo, EventFifo, Predicate
+from ._core.fifo import DeltaFifo, EventFifo
 from ._core.model import Added, Change, Deleted, Delta, Domain, DomainEvent, Synced, Updated
 from .exceptions import NotSynced
 from .streams import require_loop
 
 __all__ = ["Calls", "Registration", "calls_of"]
 
-logger = logging.getLogger("virtinformer.handlers")
+_logger = logging.getLogger("virtinformer.handlers")
 
 BLOCKING = 0.1
 """Seconds after which a handler that does not give way to the event loop is complained of."""
@@ -55,12 +56,15 @@ def calls_of(handler: object) -> Calls:
 
 
 def _takes_initial(function: Callable[..., Any]) -> bool:
-    parameters = inspect.signature(function).parameters.values()
+    try:
+        parameters = inspect.signature(function).parameters.values()
+    except ValueError:
+        return False  # a function written in C that does not say, such as `set.add`
     return any(p.name == "initial" or p.kind is p.VAR_KEYWORD for p in parameters)
 
 
 def _without_initial(function: Callable[..., Any]) -> Callable[..., Any]:
-    def added(domain: Domain, *, initial: bool) -> Any:
+    def added(domain: Domain, *, initial: bool) -> object:
         del initial
         return function(domain)
 
@@ -89,18 +93,21 @@ class Registration:
         self._deltas = deltas
         self._new_events = new_events
         self._events = new_events()
+        self._delta: Delta | Synced | None = None
+        self._event: DomainEvent | None = None
         self._loop = asyncio.get_running_loop()
         self._news = asyncio.Event()
         self._synced = self._loop.create_future()
         self._initial = True
         self._closing = False
-        self.errors = 0
+        self.errors: int = 0
         self._task = self._loop.create_task(self._run(), name=f"virtinformer handler {name}")
         self._task.add_done_callback(self._ended)
 
     def __len__(self) -> int:
         """How many deltas and events wait for the handler."""
-        return len(self._deltas) + len(self._events)
+        ahead = (self._event is not None) + (self._delta is not None)
+        return len(self._deltas) + len(self._events) + ahead
 
     def push(self, change: Change) -> None:
         """Take in a change (called by the informer)."""
@@ -125,8 +132,9 @@ class Registration:
         to its end.
         """
         require_loop(self._loop)
+        # Also for a handler that swallows its cancellation.
+        self._closing = True
         if asyncio.current_task() is self._task:
-            self._closing = True
             return
         self._task.cancel()
         await asyncio.wait([self._task])
@@ -154,19 +162,39 @@ class Registration:
             # Nobody may have been waiting; then the exception is no news.
             self._synced.exception()
         if not task.cancelled() and task.exception() is not None:
-            logger.critical("The task of handler %s died", self._name, exc_info=task.exception())
+            _logger.critical("The task of handler %s died", self._name, exc_info=task.exception())
 
     async def _run(self) -> None:
         while not self._closing:
-            item = self._events.pop() or self._deltas.pop()
+            item = self._next()
             if item is not None:
                 await self._deliver(item)
                 # A handler that never waits must not keep the loop to itself.
                 await asyncio.sleep(0)
                 continue
-            self._report_overflow()
             self._news.clear()
             await self._news.wait()
+
+    def _next(self) -> Delta | Synced | DomainEvent | None:
+        """What comes next by version; an event before the delta that it is folded into.
+
+        One of each is taken out ahead, to be compared: neither kind can keep the
+        other from being delivered.
+        """
+        self._delta = self._delta or self._deltas.pop()
+        self._event = self._event or self._pop_event()
+        delta, event = self._delta, self._event
+        if event is None or (delta and delta.resource_version < event.resource_version):
+            self._delta = None
+            return delta
+        self._event = None
+        return event
+
+    def _pop_event(self) -> DomainEvent | None:
+        event = self._events.pop()
+        if event is None:
+            self._report_overflow()
+        return event
 
     async def _deliver(self, item: Delta | Synced | DomainEvent) -> None:
         match item:
@@ -190,9 +218,7 @@ class Registration:
         if function is None:
             return
         try:
-            result = self._call_watched(function, *args, **options)
-            if inspect.isawaitable(result):
-                await result
+            await _Watched(_called(function, *args, **options), self._complain)
         except asyncio.CancelledError as error:
             task = asyncio.current_task()
             if task is None or task.cancelling():
@@ -202,25 +228,17 @@ class Registration:
         except Exception as error:  # noqa: BLE001 - whatever a handler raises goes no further
             self._failed(method, about, error)
 
-    def _call_watched(
-        self, function: Callable[..., Any], *args: object, **options: object
-    ) -> object:
-        began = time.perf_counter()
-        try:
-            return function(*args, **options)
-        finally:
-            blocked = time.perf_counter() - began
-            if blocked > BLOCKING:
-                logger.warning(
-                    "Handler %s blocked the event loop for %.1f s: make it async, "
-                    "or do its work in asyncio.to_thread",
-                    self._name,
-                    blocked,
-                )
+    def _complain(self, blocked: float) -> None:
+        _logger.warning(
+            "Handler %s blocked the event loop for %.1f s: let it await, "
+            "or do its work in asyncio.to_thread",
+            self._name,
+            blocked,
+        )
 
     def _failed(self, method: str, about: Delta | DomainEvent, error: BaseException) -> None:
         self.errors += 1
-        logger.error(
+        _logger.error(
             "%s of handler %s failed for %s",
             method,
             self._name,
@@ -232,9 +250,51 @@ class Registration:
         if self._events.overflowed is None:
             return
         self.errors += 1
-        logger.error(
+        _logger.error(
             "Handler %s was too slow: it is not called for events from version %d to now",
             self._name,
             self._events.overflowed,
         )
         self._events = self._new_events()
+
+
+async def _called(function: Callable[..., Any], *args: object, **options: object) -> None:
+    result = function(*args, **options)
+    if inspect.isawaitable(result):
+        await result
+
+
+class _Watched:
+    """A coroutine that is complained of each time it keeps the loop to itself for too long.
+
+    Args:
+        coroutine: is run.
+        complain: told for how many seconds.
+    """
+
+    def __init__(
+        self, coroutine: Coroutine[Any, Any, None], complain: Callable[[float], None]
+    ) -> None:
+        self._coroutine = coroutine
+        self._complain = complain
+
+    def __await__(self) -> Generator[Any, Any, None]:
+        resume: Callable[[], Any] = partial(self._coroutine.send, None)
+        while True:
+            try:
+                waits_for = self._timed(resume)
+            except StopIteration:
+                return
+            try:
+                resume = partial(self._coroutine.send, (yield waits_for))
+            except BaseException as error:  # noqa: BLE001 - it is the coroutine's to handle
+                resume = partial(self._coroutine.throw, error)
+
+    def _timed(self, resume: Callable[[], Any]) -> object:
+        began = time.perf_counter()
+        try:
+            return resume()
+        finally:
+            blocked = time.perf_counter() - began
+            if blocked > BLOCKING:
+                self._complain(blocked)

@@ -136,9 +136,16 @@ class DomainInformer:
 
     async def _close(self, runner: Runner) -> None:
         self._closed = True
-        # Shielded: a cancelled task, too, leaves nothing behind.
+        closing = asyncio.ensure_future(self._close_all(runner))
+        # Shielded twice, from anyio's cancellation and from asyncio's: a task that is
+        # cancelled while it closes, too, leaves nothing behind.
         with anyio.CancelScope(shield=True):
+            await _despite_cancellation(closing)
+
+    async def _close_all(self, runner: Runner) -> None:
+        try:
             await self._subscribers.aclose()
+        finally:
             await runner.aclose()
 
     # ------------------------------------------------------------------ reads
@@ -361,8 +368,7 @@ class DomainInformer:
             ReadError: if the host refuses to say.
             NotSynced: if the informer is not open, or is closed meanwhile.
         """
-        if not isinstance(uuid, UUID):
-            raise TypeError(f"refresh() takes a uuid.UUID, not {uuid!r}")
+        _check_uuid("refresh", uuid)
         await self._require_here().reach(uuid)
         return self._lister.get(uuid)
 
@@ -386,6 +392,7 @@ class DomainInformer:
             NotSynced: if the informer is not open, or is closed meanwhile.
             Exception: what the predicate raises.
         """
+        _check_uuid("wait_for", uuid)
         async with self.watch(initial=False, where=lambda domain: domain.uuid == uuid) as deltas:
             domain = self.get(uuid)
             if domain is not None and predicate(domain):
@@ -414,3 +421,21 @@ class DomainInformer:
 def _check(holds: bool, option: str, rule: str) -> None:
     if not holds:
         raise ValueError(f"{option} must be {rule}")
+
+
+def _check_uuid(function: str, uuid: object) -> None:
+    if not isinstance(uuid, UUID):
+        raise TypeError(f"{function}() takes a uuid.UUID, not {uuid!r}")
+
+
+async def _despite_cancellation(work: asyncio.Future[None]) -> None:
+    """Wait for work to be done, and only then be cancelled."""
+    cancelled: asyncio.CancelledError | None = None
+    while not work.done():
+        try:
+            await asyncio.shield(work)
+        except asyncio.CancelledError as error:
+            cancelled = error
+    if cancelled is not None:
+        raise cancelled
+    work.result()

@@ -41,9 +41,9 @@ from .source import Source
 
 __all__ = ["Runner"]
 
-logger = logging.getLogger("virtinformer.informer")
+_logger = logging.getLogger("virtinformer.informer")
 
-SLICE: Final = 64
+SLICE: Final = 16
 """So many inputs are worked off before other tasks of the loop get their turn."""
 
 
@@ -87,10 +87,10 @@ class Runner:
             ConnectError: if trying again cannot help, or did not for so long.
             EventLoopError: if libvirt's event loop belongs to somebody else.
         """
-        synced = self._barriers[FIRST_SYNC] = self._loop.create_future()
         self._patience = patience
         self._give_up_at = self._loop.time() + patience
         self._source.start(self.post)
+        synced = self._barriers[FIRST_SYNC] = self._loop.create_future()
         self.post([Start()])
         alarm = self._loop.call_at(self._give_up_at, self._lose_patience)
         try:
@@ -215,17 +215,17 @@ class Runner:
         name = self._source.name
         match input_:
             case Connected():
-                logger.info("Connected to %s", name)
+                _logger.info("Connected to %s", name)
             case Disconnected(error=error):
-                logger.warning("Lost the connection to %s: %s", name, error)
+                _logger.warning("Lost the connection to %s: %s", name, error)
                 self._reconsider(error)
             case ConnectFailed(error=error):
                 # Said once, not at every try while a host is away.
                 news = str(error) != str(self._reflector.last_error)
-                logger.log(logging.WARNING if news else logging.DEBUG, "%s", error)
+                _logger.log(logging.WARNING if news else logging.DEBUG, "%s", error)
                 self._reconsider(error)
             case ListFailed(error=error):
-                logger.warning("Listing the domains of %s failed: %s", name, error)
+                _logger.warning("Listing the domains of %s failed: %s", name, error)
                 self._reconsider(error)
             case Observed(uuid=uuid, result=ReadFailed(error=error)):
-                logger.warning("Reading domain %s of %s failed: %s", uuid, name, error)
+                _logger.warning("Reading domain %s of %s failed: %s", uuid, name, error)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from types import TracebackType
 from typing import Generic, Self, TypeVar
 
@@ -48,12 +49,15 @@ class Stream(ABC, Generic[T]):
 
     Promise: nothing is lost if the iteration is cancelled while it waits. When
     the informer is closed what waits is still given, and then the iteration ends.
+    After `aclose` nothing more is given, and nobody fills the queue any longer.
     """
 
     def __init__(self) -> None:
         self._loop = asyncio.get_running_loop()
         self._news = asyncio.Event()
         self._closed = False
+        self._ended = False
+        self._when_ended: Callable[[Stream[T]], None] | None = None
         self._breath = _BREATH
 
     @abstractmethod
@@ -75,9 +79,17 @@ class Stream(ABC, Generic[T]):
         self._closed = True
         self.wake()
 
+    def when_ended(self, function: Callable[[Stream[T]], None]) -> None:
+        """Have a function called when the subscriber wants no more (used by the informer)."""
+        self._when_ended = function
+
     async def aclose(self) -> None:
-        """End the subscription."""
+        """End the subscription, and forget what waits."""
+        require_loop(self._loop)
+        self._ended = True
         self.close()
+        if self._when_ended is not None:
+            self._when_ended(self)
 
     def __aiter__(self) -> Self:
         return self
@@ -85,15 +97,16 @@ class Stream(ABC, Generic[T]):
     async def __anext__(self) -> T:
         require_loop(self._loop)
         await self._breathe()
-        while True:
+        while not self._ended:
             item = self._pop()
             if item is not None:
                 return item
             if self._closed:
-                raise StopAsyncIteration
+                break
             self._news.clear()
             await self._news.wait()
             self._breath = _BREATH
+        raise StopAsyncIteration
 
     async def _breathe(self) -> None:
         # A full queue never waits, and a loop over it would let nobody else run.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import weakref
 from collections.abc import Iterator
 from typing import Any
@@ -17,7 +18,7 @@ class Subscribers:
     """Fans changes out.
 
     Promise: every change reaches every subscriber's own queue, whatever the
-    others do. A stream that its owner has dropped is gone at once.
+    others do. A stream that its owner has closed or dropped is gone at once.
     """
 
     def __init__(self) -> None:
@@ -27,8 +28,9 @@ class Subscribers:
         self._past_errors = 0
 
     def add_stream(self, stream: Stream[Any]) -> None:
-        """Let a stream hear of what happens from now on."""
+        """Let a stream hear of what happens from now on, until it is closed or dropped."""
         self._streams.add(stream)
+        stream.when_ended(self._streams.discard)
 
     def add_registration(self, registration: Registration) -> None:
         """Let a registration hear of what happens from now on, until it is closed."""
@@ -57,5 +59,5 @@ class Subscribers:
         """End every stream, and every handler."""
         for stream in self._streams:
             stream.close()
-        for registration in list(self._registrations):
-            await registration.aclose()
+        # All at once: one handler that takes its time to end does not prolong another's life.
+        await asyncio.gather(*(registration.aclose() for registration in self._registrations))

@@ -168,7 +168,7 @@ class Host:
         type_: int,
         detail: int = 0,
         *,
-        id: int = -1,  # noqa: A002 - libvirt's word
+        id: int = -1,
         name: str | None = None,
         kind: int = EventKind.LIFECYCLE,
     ) -> None:
@@ -262,7 +262,8 @@ class Host:
     def begin(self, uuid: UUID) -> None:
         """Begin a read that was asked for."""
         flight = self.flights[uuid]
-        assert flight.flying is None and self.epoch is not None
+        assert flight.flying is None
+        assert self.epoch is not None
         flight.waiting = False
         flight.flying = Reading(self.epoch, uuid, self.stamp())
 
@@ -353,9 +354,9 @@ class Host:
                 self.end(flight.flying)
             if flight.waiting:
                 self.begin(uuid)
-                reading = self.flights[uuid].flying
-                assert reading is not None
-                self.end(reading)
+                begun = self.flights[uuid].flying
+                assert begun is not None
+                self.end(begun)
         if self.listing is not None:
             self.begin_list()
             while self.listing.to_read:

@@ -11,7 +11,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 from virtinformer._core.model import DomainEvent
-from virtinformer._core.vocabulary import DomainState
+from virtinformer._core.vocabulary import DomainState, PausedReason
 
 __all__ = ["Walk", "places_of"]
 
@@ -47,6 +47,8 @@ def places_of(seen: Any) -> frozenset[Place]:
     if seen is None:
         return frozenset({NOWHERE})
     runs = STATES.get(seen.state, ("off", *ALIVE))
+    if seen.reason is PausedReason.STARTING_UP:
+        runs = ("off", *ALIVE)
     return frozenset((run, seen.persistent) for run in runs)
 
 
@@ -58,10 +60,14 @@ class Walk:
         self.told: list[str] = []
 
     def allows(self, type_: str, reason: str) -> bool:
-        return bool(self._after(type_, reason))
+        return bool(self.after(type_, reason))
+
+    def surely_allows(self, type_: str, reason: str) -> bool:
+        """Whether the event is in order wherever the domain may be."""
+        return all(_moves(place, type_, reason) for place in self.places)
 
     def step(self, event: DomainEvent) -> None:
-        after = self._after(event.type, event.reason)
+        after = self.after(event.type, event.reason)
         assert after, f"{event.type}({event.reason}) after {self.told} at {self.places}"
         self.places = after
         self.told.append(event.type + "*" * event.inferred)
@@ -69,7 +75,7 @@ class Walk:
     def agrees(self, seen: Any) -> bool:
         return bool(self.places & places_of(seen))
 
-    def _after(self, type_: str, reason: str) -> frozenset[Place]:
+    def after(self, type_: str, reason: str) -> frozenset[Place]:
         return frozenset(to for place in self.places for to in _moves(place, type_, reason))
 
 

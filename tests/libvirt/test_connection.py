@@ -227,6 +227,7 @@ def test_a_close_reason_is_told_in_words(
         return register(host, callback, opaque)
 
     monkeypatch.setattr(libvirt.virConnect, "registerCloseCallback", recorded)
+    monkeypatch.setattr(Connection, "is_in_process", False)
     link, lost = Connection(Address(URI)), list[ConnectError]()
     link.open(lost.append)
     callbacks[0](None, reason, None)

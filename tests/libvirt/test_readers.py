@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.daemons import wait_until
 from virtinformer._libvirt.readers import Readers
 
 SRC = Path(__file__).parents[2] / "src"
@@ -47,13 +48,11 @@ def test_jobs_begin_in_the_order_of_their_submission() -> None:
 
 
 def test_an_idle_thread_serves_again() -> None:
-    readers, names = Readers("pool", size=4), set[str]()
-    for _ in range(5):
-        done = threading.Event()
-        readers.submit(lambda: names.add(threading.current_thread().name))
-        readers.submit(done.set)
-        assert done.wait(10)
-    assert names <= {"pool-0", "pool-1"}
+    readers, names = Readers("pool", size=4), list[str]()
+    for number in range(5):
+        readers.submit(lambda: names.append(threading.current_thread().name))
+        wait_until(lambda: len(names) > number and readers._idle == 1, "idle again")  # noqa: B023
+    assert names == ["pool-0"] * 5
     readers.close()
     assert readers.join(10)
 

@@ -273,6 +273,7 @@ async def test_the_close_callback_is_told_once(monkeypatch: pytest.MonkeyPatch) 
         return register(host, callback, opaque)
 
     monkeypatch.setattr(libvirt.virConnect, "registerCloseCallback", recorded)
+    monkeypatch.setattr(connection.Connection, "is_in_process", False)
     async with watching() as (_, record):
         callbacks[0](None, libvirt.VIR_CONNECT_CLOSE_REASON_KEEPALIVE, None)
         callbacks[0](None, libvirt.VIR_CONNECT_CLOSE_REASON_EOF, None)

@@ -86,9 +86,14 @@ class Barriers:
         failed = [b for b in self._barriers.values() if b.waiting is not None and uuid in b.waiting]
         return self._fail(failed, uuid)
 
-    def unlistable(self) -> list[int]:
-        """The host will not list; the tokens of those for whom that is fatal."""
-        return self._fail([b for b in self._barriers.values() if b.waiting is None], None)
+    def unlistable(self, *, unread: bool) -> list[int]:
+        """The host will not list; the tokens of those for whom that is fatal.
+
+        Args:
+            unread: whether no domain is read before there is a list.
+        """
+        failed = [b for b in self._barriers.values() if unread or b.waiting is None]
+        return self._fail(failed, None)
 
     def _fail(self, failed: list[Barrier], uuid: UUID | None) -> list[int]:
         fatal = [barrier.token for barrier in failed if barrier.token != FIRST_SYNC]

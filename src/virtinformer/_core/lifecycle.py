@@ -39,7 +39,7 @@ from __future__ import annotations
 
 import enum
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import chain
 from typing import Final
 
@@ -47,9 +47,19 @@ import attrs
 
 from .messages import EventReceived
 from .model import Domain, Observation
-from .vocabulary import DomainState, LifecycleType
+from .vocabulary import DomainState, LifecycleType, PausedReason
 
-__all__ = ["ABSENT", "Arrangement", "Position", "Run", "Step", "Waiting", "arrange", "position_of"]
+__all__ = [
+    "ABSENT",
+    "Arrangement",
+    "Position",
+    "Run",
+    "Step",
+    "Waiting",
+    "arrange",
+    "led_to",
+    "position_of",
+]
 
 
 class Run(enum.Enum):
@@ -71,7 +81,8 @@ class Position:
 
     Attributes:
         run: ``None`` where the host names a state that this release does not
-            know: it agrees with everything, and every step is possible from it.
+            know, or one on the way: it agrees with everything, and every step
+            is possible from it.
         persistent: whether it has a configuration.
         id: libvirt's number of the run, -1 if it is off or the number is not known.
     """
@@ -141,6 +152,9 @@ _CHANGES_OF_REASON: Final = {
 }
 """Steps on the spot: with a detail above 0 these tell a new reason (post-copy, migrated)."""
 
+_BEGINNINGS: Final = frozenset({LifecycleType.DEFINED, LifecycleType.STARTED})
+"""With these a domain that was absent is there."""
+
 _STATES: Final = {
     DomainState.RUNNING: Run.RUNNING,
     DomainState.BLOCKED: Run.RUNNING,
@@ -152,7 +166,7 @@ _STATES: Final = {
 }
 
 _SEARCHED: Final = 5
-"""Up to so many waiting events all orderings are searched; beyond, the first possible goes first."""
+"""Up to so many waiting events all orderings are searched; of more, the first possible is first."""
 
 
 @attrs.frozen
@@ -198,7 +212,19 @@ def position_of(seen: Observation | Domain | None) -> Position:
     """The position that a state tells; ``None`` stands for a domain that is gone."""
     if seen is None:
         return ABSENT
-    return Position(_STATES.get(seen.state), seen.persistent, seen.id)
+    # QEMU is paused while it starts, for as long as that takes; what it comes to, events tell.
+    starting = seen.reason is PausedReason.STARTING_UP
+    run = None if starting else _STATES.get(seen.state)
+    return Position(run, seen.persistent, seen.id)
+
+
+def led_to(position: Position, events: Iterable[EventReceived]) -> Position:
+    """Where events lead if they are believed: all there is, if the host will not say."""
+    for event in events:
+        if event.is_lifecycle:
+            position = _after(event, position)
+    run = Run.RUNNING if position.run is Run.STARTED else position.run
+    return Position(run, position.persistent, position.id)
 
 
 def arrange(
@@ -246,7 +272,7 @@ class _Telling:
         held: list[Waiting] = []
         while queue:
             item = queue.popleft()
-            if not _possible(item.event, self.position, self.seen):
+            if not self._can_be_told(item.event, [*held, *queue]):
                 held.append(item)
                 continue
             self._step(item.event)
@@ -255,8 +281,21 @@ class _Telling:
             held.clear()
         return held
 
+    def _can_be_told(self, event: EventReceived, others: Sequence[Waiting]) -> bool:
+        """Whether an event is possible now, and no end that its new beginning has yet to follow.
+
+        A domain that was seen to exist did not just end: it was renamed, or
+        defined or started anew, and the event that says so is on its way.
+        """
+        if not _possible(event, self.position, self.seen):
+            return False
+        ends = event.is_lifecycle and _after(event, self.position).absent
+        if not ends or self.position.absent or self.seen.absent:
+            return True
+        return any(item.event.is_lifecycle and item.event.type in _BEGINNINGS for item in others)
+
     def _best_order(self, waiting: Sequence[Waiting]) -> Sequence[Waiting]:
-        """An ordering that is a walk and ends as seen; failing that a walk; failing that arrival."""
+        """An ordering that is a walk and ends as seen; or else a walk; or else that of arrival."""
         steps = [item for item in waiting if item.event.is_lifecycle]
         if len(steps) < 2 or len(steps) > _SEARCHED:
             return waiting
@@ -275,9 +314,9 @@ class _Telling:
         if not event.is_lifecycle:
             self.steps.append(Step(event, None))
             return
-        self.position = _after(event, self.position)
-        absent = self.position.absent and not _is_rename(event)
-        self.steps.append(Step(event, LifecycleType(event.type), absent=absent))
+        before, self.position = self.position, _after(event, self.position)
+        ended = self.position.absent and not before.absent and not _is_rename(event)
+        self.steps.append(Step(event, LifecycleType(event.type), absent=ended))
 
     def force(self, event: EventReceived) -> None:
         """Tell an event whose predecessor did not come, or find it superseded.
@@ -338,7 +377,7 @@ def _possible(event: EventReceived, at: Position, seen: Position) -> bool:
         return _row_allows(type_, at) and not (at.absent and seen.persistent)
     if type_ in _RUN and not _ids_agree(at.id, event.id):
         return False
-    if event.detail > 0 and _CHANGES_OF_REASON.get(type_) is at.run:
+    if type_ in _CHANGES_OF_REASON and _CHANGES_OF_REASON[type_] is at.run and event.detail > 0:
         return True
     return _row_allows(type_, at)
 

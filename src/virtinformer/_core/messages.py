@@ -74,7 +74,7 @@ class Start:
 
 @attrs.frozen
 class Tick:
-    """Input: the time that `Reflector.deadline` named has come (or another one; it does no harm)."""
+    """Input: the time that `Reflector.deadline` named has come (any other does no harm)."""
 
 
 @attrs.frozen

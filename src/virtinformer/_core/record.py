@@ -8,7 +8,7 @@ import attrs
 
 from .lifecycle import ABSENT, Position, Waiting
 from .messages import Observed
-from .model import DeltaSource, Domain
+from .model import DeltaSource, Domain, Observation
 from .vocabulary import LifecycleType
 
 __all__ = ["Record"]
@@ -74,6 +74,18 @@ class Record:
         return self.touched > self.began
 
     @property
+    def exists(self) -> bool:
+        """Whether it was there when it was last read, in the store or on the way there."""
+        if self.accepted is not None:
+            return isinstance(self.accepted.result, Observation)
+        return self.known
+
+    @property
+    def is_about_to_go(self) -> bool:
+        """Whether it is in the store still, and was not there when it was last read."""
+        return self.known and not self.exists
+
+    @property
     def idle(self) -> bool:
         """Whether nothing is under way."""
         busy = self.dirty or self.reading or self.waiting or self.accepted is not None
@@ -111,7 +123,8 @@ class Record:
     @property
     def due(self) -> float | None:
         """When it wants attention without anybody's asking (seconds, monotonic)."""
-        if self.dirty:
-            return self.retry
-        held = self.waiting[0].deadline if self.waiting else None
-        return min((when for when in (held, self.expected) if when is not None), default=None)
+        times = [self.retry] if self.dirty else []
+        # An event that no read has answered yet may be the predecessor that the others wait for.
+        if not self.not_answered_by(self.began):
+            times += [self.waiting[0].deadline if self.waiting else None, self.expected]
+        return min((when for when in times if when is not None), default=None)

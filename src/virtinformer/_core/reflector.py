@@ -31,7 +31,6 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Callable, Iterable
-from itertools import islice
 from typing import Any, Final
 from uuid import UUID
 
@@ -144,9 +143,9 @@ class Reflector:
         transform: Transform | None = None,
         random: Callable[[], float],
     ) -> None:
-        self.phase = Phase.DISCONNECTED
-        self.epoch = 1
-        self.connections = 0
+        self.phase: Phase = Phase.DISCONNECTED
+        self.epoch: int = 1
+        self.connections: int = 0
         self.last_contact: float | None = None
         self.last_error: Exception | None = None
         self._period = resync_period
@@ -166,9 +165,6 @@ class Reflector:
         self._live_since: float | None = None
         self._list: _ListUnderWay | None = None
         self._list_failures = 0
-        self._round: list[UUID] = []
-        self._slice = 0
-        self._pause = 0.0
 
     # ------------------------------------------------------------------ what the shell uses
 
@@ -305,13 +301,14 @@ class Reflector:
         self._tracker.listed(listed, under_way.cause, under_way.covers)
         if self.phase is Phase.LISTING:
             self._go_live()
-        if self._barriers.listed(listed.began, self._tracker.unseen):
+        whole = under_way.only is None
+        if whole and self._barriers.listed(listed.began, self._tracker.unseen):
             self._tracker.flush()
 
     def _go_live(self) -> None:
         self.phase = Phase.LIVE
         self._live_since = self._now
-        self._plan_round()
+        self._wait_for_sweep()
 
     def _list_failed(self, failed: ListFailed) -> None:
         self._hear()
@@ -320,37 +317,30 @@ class Reflector:
         self._list = None
         self._list_failures += 1
         if self._list_failures >= FAILURES:
-            for token in self._barriers.unlistable():
+            for token in self._barriers.unlistable(unread=self.phase is Phase.LISTING):
                 self._do(Reject(token, failed.error))
         delay = RETRY.delay(self._list_failures, self._random)
         self._alarms.set(_Alarm.LIST, self._now + delay)
 
     # ------------------------------------------------------------------ resync
 
-    def _plan_round(self) -> None:
-        """Begin a round: every domain once in a period, a slice at a time."""
-        if self._period is None:
-            return
-        self._round = list(self._tracker.known())
-        slices = max(1, min(SLICES, -(-len(self._round) // SLICE)))
-        self._slice = -(-len(self._round) // slices)
-        self._pause = self._period / slices
-        self._wait_for_sweep()
+    def _slices(self) -> int:
+        """In how many slices a period reads every domain once."""
+        return max(1, min(SLICES, -(-self._tracker.known // SLICE)))
 
     def _wait_for_sweep(self) -> None:
+        if self._period is None:
+            return
         # A little early, never late, and not in step with other clients of the daemon.
-        self._alarms.set(_Alarm.SWEEP, self._now + self._pause * (1.0 - self._random() / 10))
+        pause = self._period / self._slices() * (1.0 - self._random() / 10)
+        self._alarms.set(_Alarm.SWEEP, self._now + pause)
 
     def _sweep(self) -> None:
-        if self._list is not None:
-            self._wait_for_sweep()
-            return
-        self._begin_list(DeltaSource.RESYNC, frozenset(islice(self._round, self._slice)))
-        del self._round[: self._slice]
-        if self._round:
-            self._wait_for_sweep()
-        else:
-            self._plan_round()
+        """Read the slice whose turn it is; a list that is under way reads others: let it end."""
+        if self._list is None:
+            count = -(-self._tracker.known // self._slices())
+            self._begin_list(DeltaSource.RESYNC, self._tracker.take_turns(count))
+        self._wait_for_sweep()
 
     # ------------------------------------------------------------------ barriers
 

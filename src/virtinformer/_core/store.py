@@ -118,7 +118,7 @@ class Store:
             for name, indexer in {**indexers, _NAME: lambda domain: (domain.name,)}.items()
         }
         self.history: Final = History(history)
-        self.resource_version = 0
+        self.resource_version: int = 0
 
     def apply(self, change: Change) -> None:
         """Take one step of history."""

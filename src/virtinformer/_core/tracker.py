@@ -17,7 +17,8 @@ happens during a batch of inputs is answered by one read.
 
 *Unknown is not gone.* A read error leaves the state as it was, and the read is
 repeated. Only a look-up that finds nothing deletes a domain; and where an event
-has just said that the domain exists, it is looked up a few times more.
+has just said that the domain exists, it is looked up a few times more. So is one
+that was found neither running nor persistent, which is the moment before its end.
 
 *Life cycle in order.* What is told, and when, is decided by `lifecycle`. While
 an event is held for its predecessor, the state read with it is held as well, so
@@ -26,7 +27,8 @@ that one change of the host is one delta; but not longer than the window.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
+from itertools import islice
 from typing import Final
 from uuid import UUID
 
@@ -36,7 +38,7 @@ from .backoff import Backoff
 from .barriers import Barriers
 from .chronicle import Chronicle, Scene
 from .counters import Counters
-from .lifecycle import Step, Waiting, arrange, position_of
+from .lifecycle import Step, Waiting, arrange, led_to, position_of
 from .messages import (
     Deliver,
     Effect,
@@ -115,6 +117,7 @@ class Tracker:
         self._window = window
         self._random = random
         self._records: dict[UUID, Record] = {}
+        self._rota: dict[UUID, None] = {}
         self._asked: dict[UUID, None] = {}
         self._tombs: dict[UUID, None] = {}
 
@@ -138,7 +141,7 @@ class Tracker:
             if record.dirty:
                 self._ask(record)
         elif self._is_unlikely(record, observed):
-            self._look_up_again(record)
+            self._look_up_again(record, observed.ended)
         else:
             if observed.listed and list_cause is not None:
                 record.cause = list_cause
@@ -157,18 +160,22 @@ class Tracker:
             if record.began < listed.began and (not record.known or covers(uuid)):
                 self._touch(record, listed.began, cause)
         for record in self._records.values():
-            if record.known and record.began < listed.began and record.uuid not in listed.present:
+            missing = record.uuid not in listed.present
+            if missing and record.exists and record.began < listed.began:
                 self._touch(record, listed.began, cause)
 
     def require(self, uuid: UUID, stamp: int) -> None:
         """Somebody waits for a read of a domain that begins after a stamp."""
-        self._touch(self._record(uuid), stamp, DeltaSource.REFRESH)
+        record = self._record(uuid)
+        self._touch(record, stamp, DeltaSource.REFRESH)
+        if self._barriers.seen(uuid, record.began):
+            self._settle(record, flush=True)
 
     def ring(self) -> None:
         """Attend to every domain whose time has come."""
         for uuid in self.timetable.due(self.now):
             record = self._records[uuid]
-            if record.dirty:
+            if record.dirty and record.retry is not None and record.retry <= self.now:
                 self._ask(record)
             else:
                 self._settle(record, flush=False)
@@ -193,13 +200,21 @@ class Tracker:
                 self.outstanding += 1
                 self.effects.append(Read(epoch, uuid, record.touched))
 
-    def known(self) -> Iterable[UUID]:
-        """The domains in the store."""
-        return (uuid for uuid, record in self._records.items() if record.known)
+    @property
+    def known(self) -> int:
+        """How many domains are in the store."""
+        return len(self._rota)
+
+    def take_turns(self, count: int) -> frozenset[UUID]:
+        """So many domains of the store, those whose turn was the longest ago."""
+        turn = frozenset(islice(self._rota, count))
+        for uuid in turn:
+            self._rota[uuid] = self._rota.pop(uuid)
+        return turn
 
     def unseen(self, stamp: int) -> set[UUID]:
         """The domains that are to be read and were not, since a stamp."""
-        return {r.uuid for r in self._records.values() if r.dirty and r.began < stamp}
+        return {r.uuid for r in self._records.values() if r.dirty and r.began <= stamp}
 
     def flush(self) -> None:
         """Store what was read and is held back for an event."""
@@ -227,8 +242,8 @@ class Tracker:
 
     def _ask(self, record: Record) -> None:
         record.retry = None
-        self.timetable.cancel(record.uuid)
         self._asked[record.uuid] = None
+        self._schedule(record)
 
     def _answered(self, record: Record) -> None:
         self.counters.reads += 1
@@ -245,21 +260,26 @@ class Tracker:
         return record.raced < RACES
 
     def _is_unlikely(self, record: Record, observed: Observed) -> bool:
-        """Whether a domain that an event says exists was not found, for the first times."""
-        return (
-            isinstance(observed.result, Gone)
-            and record.is_told_to_exist()
-            and record.lookups < LOOKUPS
-        )
+        """Whether an answer will soon be another one, and was given for the first times."""
+        if record.lookups >= LOOKUPS:
+            return False
+        if isinstance(observed.result, Gone):
+            return record.is_told_to_exist()
+        # Neither running nor persistent: a transient domain about to go, of which no event tells.
+        return isinstance(observed.result, Observation) and position_of(observed.result).absent
 
-    def _look_up_again(self, record: Record) -> None:
+    def _look_up_again(self, record: Record, ended: int) -> None:
+        record.touched = max(record.touched, ended)
         record.retry = self.now + LOOKUP_DELAY * 4.0**record.lookups
         record.lookups += 1
         self._schedule(record)
 
     def _accept(self, record: Record, observed: Observed) -> None:
-        record.accept(observed)
         result = observed.result
+        if record.is_about_to_go and isinstance(result, Observation):
+            # It was gone in between: that is told, and not only that it looks different now.
+            self._settle(record, flush=True)
+        record.accept(observed)
         if isinstance(result, Observation) and not result.settled:
             self._read_settled_later(record)
         else:
@@ -336,14 +356,21 @@ class Tracker:
 
     def _tell_without_reading(self, record: Record) -> None:
         """The host refuses to say: let the events go with the last that is known."""
-        known = self._store.get(record.uuid)
-        content = None if known is None else attrs.evolve(known, settled=False)
+        content = self._content(record)
+        if content is not None:
+            content = attrs.evolve(content, settled=False)
+        events = (item.event for item in record.waiting)
         found = arrange(
-            record.position, record.waiting, position_of(content), float("inf"), conclude=False
+            record.position,
+            record.waiting,
+            led_to(record.position, events),
+            float("inf"),
+            conclude=False,
         )
         record.position, record.waiting = found.position, []
         self.counters.events_superseded += len(found.superseded)
-        self._commit(record, content, found.steps)
+        # An event may say that it is gone: without a look-up that is not believed.
+        self._commit(record, content, tuple(attrs.evolve(s, absent=False) for s in found.steps))
 
     def _commit(
         self,
@@ -357,18 +384,25 @@ class Tracker:
         elif any(step.event is not None for step in steps):
             source = DeltaSource.EVENT
         record.accepted = None
-        record.known = content is not None
+        self._note_known(record, content is not None)
         scene = Scene(record.uuid, content, record.time, steps, source, record.last)
         for change in self._chronicle.tell(scene):
             self.effects.append(Deliver(change))
-            self._count(change.delta is not None, source, steps)
+            self.counters.deltas[source] += change.delta is not None
             if content is None:
                 record.last = change.delta.domain if change.delta else change.events[-1].domain
         if content is not None:
             record.last = None
+        self._count(steps)
 
-    def _count(self, is_delta: bool, source: DeltaSource, steps: tuple[Step, ...]) -> None:
-        self.counters.deltas[source] += is_delta
+    def _note_known(self, record: Record, known: bool) -> None:
+        record.known = known
+        if known:
+            self._rota.setdefault(record.uuid)
+        else:
+            self._rota.pop(record.uuid, None)
+
+    def _count(self, steps: tuple[Step, ...]) -> None:
         self.counters.events_told += len(steps)
         self.counters.events_inferred += sum(step.event is None for step in steps)
 

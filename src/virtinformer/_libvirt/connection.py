@@ -189,6 +189,8 @@ class Connection:
         def closed(reason: int) -> None:
             on_lost(self.lost(_CLOSE_REASONS.get(reason, f"for the unknown reason {reason}")))
 
+        if self.is_in_process:
+            return  # it cannot break, has no such callback, and the binding would leak `host`
         try:
             self._close_notice.tell = closed
             self.host.registerCloseCallback(self._close_notice, None)

@@ -1,0 +1,221 @@
+"""What once went wrong, as the shortest lists of inputs that showed it."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from virtinformer._core.barriers import FIRST_SYNC
+from virtinformer._core.messages import List, Require
+from virtinformer._core.reflector import SLICE
+from virtinformer._core.tracker import FAILURES
+from virtinformer._core.vocabulary import DomainState, EventKind, LifecycleType
+
+from .driving import ERROR, GONE, A, Driver, running, shut_off
+
+DEFINED, UNDEFINED, STARTED = (
+    LifecycleType.DEFINED,
+    LifecycleType.UNDEFINED,
+    LifecycleType.STARTED,
+)
+RESUMED, STOPPED = LifecycleType.RESUMED, LifecycleType.STOPPED
+
+
+def test_sync_is_not_satisfied_by_a_slice_of_the_resync() -> None:
+    """A slice that began after a sync() was asked for reads only some of the domains."""
+    host = {UUID(int=n): shut_off(f"n{n}") for n in range(2 * SLICE)}
+    driver = Driver(period=60.0).go_live(host)
+    driver.pass_time(30.0)
+    [slice_] = driver.of(List)
+    assert slice_.only is not None
+    assert len(slice_.only) == SLICE
+    driver.require(7)
+    driver.answer_list(host, reads=slice_.only)
+    assert driver.resolved == []
+    driver.answer_list({**host, UUID(int=2 * SLICE - 1): shut_off(autostart=True)})
+    assert driver.resolved == [7]
+    last = driver.store.get(UUID(int=2 * SLICE - 1))
+    assert last is not None
+    assert last.autostart
+
+
+def test_the_first_sync_waits_for_domains_that_the_list_did_not_read() -> None:
+    driver = Driver()
+    driver.connect()
+    driver.answer_list({A: shut_off()}, reads=())
+    assert FIRST_SYNC not in driver.resolved
+    driver.answer(A, shut_off())
+    assert FIRST_SYNC in driver.resolved
+
+
+def test_a_domain_gone_while_its_first_state_is_held_back() -> None:
+    """A list does not name it, and it is not in the store yet: it must be looked up."""
+    driver = Driver().go_live()
+    driver.event(A, RESUMED, id=1)
+    driver.answer(A, running(persistent=False))
+    assert driver.deltas == []
+    driver.reads()
+    driver.require(7)
+    driver.answer_list({})
+    assert driver.resolved == []
+    assert driver.reads() == [A]
+    # A waiting RESUMED says that it exists: it is looked up a few times.
+    for _ in range(5):
+        driver.answer(A, GONE)
+        driver.pass_time(0.4)
+    assert driver.resolved == [7]
+    assert driver.store.get(A) is None
+
+
+def test_an_unlikely_look_up_of_a_clean_domain_is_repeated() -> None:
+    """An event is held, a slice finds the domain gone: that was dropped and never looked up."""
+    driver = Driver(window=10.0, period=60.0).go_live({A: shut_off()})
+    driver.pass_time(59.0)
+    driver.event(A, RESUMED, id=1)
+    driver.answer(A, running())
+    driver.reads()
+    driver.pass_time(1.0)
+    driver.answer(A, GONE, listed=True)
+    driver.pass_time(0.01)
+    assert driver.reads() == [A]
+
+
+def test_a_refused_read_does_not_drop_what_was_read_and_held_back() -> None:
+    driver = Driver(window=1000.0).go_live({A: shut_off(persistent=True)})
+    driver.event(A, RESUMED, id=1)
+    driver.answer(A, running())
+    driver.event(A, 0, kind=EventKind.METADATA_CHANGE)
+    for _ in range(FAILURES):
+        driver.answer(A, ERROR)
+        driver.pass_time(5.0)
+    domain = driver.store.get(A)
+    assert domain is not None
+    assert domain.state is DomainState.RUNNING
+    assert not domain.settled
+
+
+def test_an_event_alone_deletes_nothing() -> None:
+    """UNDEFINED came and the host refuses to say more: unknown is not gone."""
+    driver = Driver().go_live({A: shut_off()})
+    driver.event(A, UNDEFINED)
+    for _ in range(FAILURES):
+        driver.answer(A, ERROR)
+        driver.pass_time(5.0)
+    assert driver.told == ["Undefined"]
+    assert driver.kinds == ["Updated"]
+    driver.answer(A, GONE)
+    assert driver.kinds == ["Updated", "Deleted"]
+
+
+def test_unknown_state_does_not_make_a_rename_possible_twice() -> None:
+    driver = Driver().go_live({A: running(state=DomainState(42), persistent=False)})
+    driver.tell(A, running(state=DomainState(42), persistent=False), driver.make_event(A, 1, 1))
+    driver.pass_time(1.0)
+    assert driver.told == []
+
+
+def test_news_at_an_absent_position_delete_nothing() -> None:
+    """UNDEFINED was told, and it is there; an unknown event must not end the domain again."""
+    driver = Driver(window=1000.0).go_live({A: shut_off()})
+    driver.event(A, UNDEFINED)
+    for _ in range(FAILURES):
+        driver.answer(A, ERROR)
+        driver.pass_time(5.0)
+    driver.forget()
+    driver.tell(A, shut_off(), driver.make_event(A, 17))
+    assert driver.told == ["Unknown(17)"]
+    assert driver.kinds == ["Updated"]
+
+
+def test_events_are_not_judged_by_a_state_older_than_they_are() -> None:
+    """The host refuses to say; by the last known state, off, a RESUMED would be a repetition."""
+    driver = Driver().go_live({A: shut_off()})
+    driver.event(A, RESUMED, id=1)
+    for _ in range(FAILURES):
+        driver.answer(A, ERROR)
+        driver.pass_time(5.0)
+    assert driver.told == ["Started*", "Resumed"]
+
+
+def test_a_disconnect_does_not_forget_what_is_held() -> None:
+    """The read under way was overtaken by a list; an event is held; the connection dies."""
+    driver = Driver(period=60.0).go_live({A: shut_off()})
+    driver.pass_time(60.0)
+    driver.event(A, RESUMED, id=1)
+    assert driver.reads() == [A]
+    driver.answer(A, running(), listed=True)
+    driver.disconnect()
+    driver.pass_time(0.1)
+    assert driver.told == ["Started*", "Resumed"]
+
+
+def test_torn_reads_do_not_hold_events_longer() -> None:
+    """The retry of a torn read may be seconds away; the window is not."""
+    driver = Driver().go_live({A: shut_off()})
+    for _ in range(6):
+        driver.answer(A, running(settled=False))
+        driver.pass_time(2.0)
+    driver.forget()
+    driver.tell(A, running(2, settled=False), driver.make_event(A, RESUMED, id=2))
+    driver.pass_time(0.1)
+    assert driver.told[-1] == "Resumed"
+
+
+def test_a_resync_reads_a_new_domain_within_a_period() -> None:
+    """A round was planned a period ahead, without those that were defined meanwhile."""
+    driver = Driver(period=60.0).go_live()
+    driver.tell(A, shut_off(), driver.make_event(A, DEFINED))
+    driver.pass_time(60.0)
+    [resync] = driver.of(List)
+    assert resync.only == frozenset({A})
+
+
+def test_events_of_a_redefinition_are_counted_once() -> None:
+    driver = Driver().go_live({A: shut_off()})
+    driver.tell(A, shut_off(), driver.make_event(A, UNDEFINED), driver.make_event(A, DEFINED))
+    assert driver.kinds == ["Deleted", "Added"]
+    assert driver.reflector.counters.events_told == len(driver.events) == 2
+
+
+def test_a_deletion_that_is_held_back_is_not_folded_away() -> None:
+    """Gone was read and held back for an event; then it was there again."""
+    driver = Driver(window=10.0).go_live({A: running(persistent=False)})
+    driver.tell(A, GONE, driver.make_event(A, LifecycleType.SUSPENDED, id=99))
+    for _ in range(4):
+        driver.pass_time(0.4)
+        driver.answer(A, GONE)
+    assert driver.deltas == []
+    driver.tell(A, shut_off(), driver.make_event(A, 0, kind=EventKind.METADATA_CHANGE))
+    assert driver.kinds == ["Deleted", "Added"]
+
+
+def test_refresh_fails_where_the_host_never_lists() -> None:
+    """No domain is read before the list, so it would wait for ever."""
+    driver = Driver().go_live({A: shut_off()})
+    driver.reconnect()
+    driver.require(5, A)
+    for _ in range(FAILURES):
+        driver.fail_list()
+        driver.pass_time(5.0)
+    assert driver.rejected == [5]
+
+
+def test_what_was_read_already_is_not_waited_for() -> None:
+    driver = Driver().go_live({A: shut_off()})
+    stamp = driver.stamp()
+    driver.tell(A, running(), driver.make_event(A, STARTED, id=1))
+    driver.receive(Require(3, stamp, A))
+    assert driver.resolved == [3]
+
+
+def test_a_transient_domain_seen_on_its_way_out() -> None:
+    """Off and not persistent: the last event came, and it is gone a moment later."""
+    driver = Driver().go_live({A: running(persistent=False)})
+    driver.event(A, STOPPED)
+    driver.answer(A, shut_off(persistent=False, config_xml=None))
+    assert driver.changes == []
+    driver.reads()
+    driver.pass_time(0.01)
+    assert driver.reads() == [A]
+    driver.answer(A, GONE)
+    assert driver.kinds == ["Deleted"]
+    assert driver.told == ["Stopped"]

@@ -1,0 +1,1 @@
+"""What the informer promises, a module for each promise; see design/GUARANTEES.md."""
