@@ -41,7 +41,7 @@ from virtinformer._core.messages import (
 from virtinformer._core.model import Observation
 from virtinformer._core.vocabulary import DomainState, EventKind, LifecycleType, reason_of
 
-__all__ = ["REFUSED", "Callback", "Host", "Listing", "Reading", "number_of", "off"]
+__all__ = ["REFUSED", "WALL", "Callback", "Host", "Listing", "Reading", "number_of", "off"]
 
 REFUSED = RuntimeError("the host refuses to say")
 
@@ -123,6 +123,7 @@ class Host:
         self.callbacks: deque[Callback] = deque()
         self.inbox: deque[Input] = deque()
         self.looked: dict[int, int] = {}
+        self.began: dict[int, int] = {}
         self.epoch: int | None = None
         self.subscribed = False
         self.connecting: deque[Connect | Subscribe] = deque()
@@ -286,6 +287,7 @@ class Host:
         ended = self.stamp()
         result = ReadFailed(error) if error is not None else _result(reading)
         self.looked[ended] = reading.looked
+        self.began[ended] = reading.began
         self.inbox.append(
             Observed(
                 reading.epoch,

@@ -57,14 +57,21 @@ FIRST: Final[dict[str, Change]] = {
     "setMemory config": lambda host, uuid, _: host.set_memory(uuid, 4096),
     "setVcpus max config": lambda host, uuid, _: host.mutate(uuid, config_xml="<domain/>"),
     "setMetadata config": lambda host, uuid, _: host.mutate(uuid, xml="<domain/>"),
-    "attach rng config": lambda host, uuid, _: host.mutate(uuid, config_xml="<domain><rng/></domain>"),
+    "attach rng config": lambda host, uuid, _: host.mutate(
+        uuid, config_xml="<domain><rng/></domain>"
+    ),
 }
 """What a call had changed when its first event came, or when it returned if it had none."""
 
 LAST: Final[dict[str, Change]] = {
-    "managedSave": lambda host, uuid, _: [host.resume(uuid), host.managed_save(uuid)],
+    "managedSave": lambda host, uuid, _: finish_saving(host, uuid),
 }
 """What it had changed when its last event came, beyond that."""
+
+
+def finish_saving(host: FakeHost, uuid: UUID) -> None:
+    host.resume(uuid)
+    host.managed_save(uuid)
 
 
 @attrs.define
@@ -306,7 +313,12 @@ async def test_4_an_event_is_told_from_the_list_it_precedes_or_follows() -> None
 async def test_4_a_rename_is_one_update_of_one_domain() -> None:
     async with replayed("rename") as life:
         assert types(life.events) == ["Defined", "Undefined", "Defined", "Undefined"]
-        assert [event.domain_name for event in life.events] == ["before", "before", "after", "after"]
+        assert [event.domain_name for event in life.events] == [
+            "before",
+            "before",
+            "after",
+            "after",
+        ]
         added, renamed, deleted = life.deltas
         assert isinstance(renamed, vi.Updated)
         assert (renamed.old.name, renamed.domain.name) == ("before", "after")

@@ -91,6 +91,21 @@ async def test_an_undefined_event_alone_deletes_nothing() -> None:
         expect_truth(informer.snapshot(), host)
 
 
+async def test_undefining_a_running_domain_deletes_nothing_though_its_start_was_lost() -> None:
+    host = FakeHost()
+    web = host.define("web")
+    async with (
+        host.connect(resync_period=None) as informer,
+        Witness(informer.watch(initial=False)) as deltas,
+    ):
+        host.drop_next_events(2)
+        host.start(web)
+        host.undefine(web)
+        await asyncio.sleep(10)
+        assert not [delta for delta in deltas.seen if isinstance(delta, vi.Deleted)]
+        expect_truth(informer.snapshot(), host)
+
+
 async def test_a_list_that_failed_deletes_nothing() -> None:
     host = FakeHost()
     for number in range(4):

@@ -45,12 +45,14 @@ LIVES: dict[str, Callable[[FakeHost], object]] = {
     "saved": lambda host: host.managed_save(started(host)),
     "undefined while it runs": lambda host: host.undefine(started(host)),
     "crashed": lambda host: host.crash(started(host)),
-    "defined again": lambda host: [host.undefine(web := host.define("web")), again(host, web)],
+    "defined again": lambda host: define_again(host),
 }
 
 
-def again(host: FakeHost, web: UUID) -> UUID:
-    return host.define("again", uuid=web)
+def define_again(host: FakeHost) -> None:
+    web = host.define("web")
+    host.undefine(web)
+    host.define("again", uuid=web)
 
 
 def started(host: FakeHost) -> UUID:
@@ -171,12 +173,13 @@ async def test_an_event_in_order_is_not_delayed() -> None:
     async with host.connect(reorder_window=50.0) as informer, Witness(informer.events()) as events:
         web = host.define("web")
         await events.until(len, within=0.006)
-        for operate, told in [
+        steps: list[tuple[Callable[[], None], int]] = [
             (lambda: host.start(web, paused=True), 3),
             (lambda: host.resume(web), 4),
             (lambda: host.destroy(web), 6),
             (lambda: host.undefine(web), 7),
-        ]:
+        ]
+        for operate, told in steps:
             await asyncio.sleep(0.1)
             operate()
             await asyncio.sleep(0.006)

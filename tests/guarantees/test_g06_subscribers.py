@@ -81,17 +81,17 @@ async def test_a_slow_subscriber_skips_intermediate_states_and_never_the_final_o
 async def test_old_is_the_last_state_that_this_subscriber_was_given() -> None:
     host = FakeHost()
     web = host.define("web")
-    async with host.connect() as informer:
-        async with (
-            Witness(informer.watch()) as fast,
-            Witness(informer.watch(), pace=0.35) as slow,
-        ):
-            for size in range(1, 30):
-                host.define("web", uuid=web, memory=size)
-                await asyncio.sleep(0.1)
-            await asyncio.sleep(2)
-            assert replay(fast.seen) == replay(slow.seen) == informer.snapshot()
-            assert len(slow.seen) < len(fast.seen) / 2
+    async with (
+        host.connect() as informer,
+        Witness(informer.watch()) as fast,
+        Witness(informer.watch(), pace=0.35) as slow,
+    ):
+        for size in range(1, 30):
+            host.define("web", uuid=web, memory=size)
+            await asyncio.sleep(0.1)
+        await asyncio.sleep(2)
+        assert replay(fast.seen) == replay(slow.seen) == informer.snapshot()
+        assert len(slow.seen) < len(fast.seen) / 2
 
 
 async def test_a_deletion_is_never_skipped() -> None:
@@ -169,7 +169,7 @@ async def test_each_has_its_own_queue_and_sees_the_same_world(seed: int) -> None
     async with host.connect() as informer:
         paces = (0.0, 0.003, 0.05, 0.4)
         early = [Witness(informer.watch(), pace=pace) for pace in paces]
-        late: list[Witness[object]] = []
+        late: list[Witness[vi.Added | vi.Updated | vi.Deleted | vi.Synced]] = []
         for witness in early:
             await witness.__aenter__()
         for step in range(200):

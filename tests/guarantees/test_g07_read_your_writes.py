@@ -24,13 +24,20 @@ WRITES: dict[str, Callable[[FakeHost, UUID], object]] = {
     "memory": lambda host, web: host.set_memory(web, 4711),
     "rename": lambda host, web: host.rename(web, "new"),
     "undefine": lambda host, web: host.undefine(web),
-    "recreate": lambda host, web: [host.undefine(web), host.define("other", uuid=web)],
+    "recreate": lambda host, web: recreate(host, web),
     "nothing": lambda host, web: None,
 }
 
 
+def recreate(host: FakeHost, web: UUID) -> None:
+    host.undefine(web)
+    host.define("other", uuid=web)
+
+
 @pytest.mark.parametrize("write", WRITES.values(), ids=WRITES.keys())
-async def test_refresh_reflects_what_was_complete(write: Callable[[FakeHost, UUID], object]) -> None:
+async def test_refresh_reflects_what_was_complete(
+    write: Callable[[FakeHost, UUID], object],
+) -> None:
     host = FakeHost(faults=LATE)
     web = host.define("web")
     async with host.connect(resync_period=None) as informer:

@@ -190,7 +190,7 @@ async def test_a_handler_that_ignores_its_cancellation_will_not_run_again_either
     host = FakeHost()
     for number in range(5):
         host.define(f"d{number}")
-    calls = []
+    calls: list[vi.Domain] = []
     async with host.connect() as informer:
 
         class Stubborn:
@@ -214,7 +214,7 @@ async def test_a_handler_can_close_its_own_registration() -> None:
     host = FakeHost()
     for number in range(5):
         host.define(f"d{number}")
-    calls = []
+    calls: list[vi.Domain] = []
     async with host.connect() as informer:
 
         class Once:

@@ -61,7 +61,7 @@ async def test_leaving_by_exception() -> None:
     host = FakeHost()
     host.define("web")
     async with nothing_left(host):
-        with pytest.raises(ZeroDivisionError):
+        with pytest.raises(ZeroDivisionError):  # noqa: PT012
             async with host.connect() as informer:
                 use(informer)
                 await asyncio.sleep(1)
@@ -112,10 +112,9 @@ async def test_leaving_while_the_daemon_hangs() -> None:
 
 async def test_leaving_while_the_daemon_is_away() -> None:
     host = FakeHost()
-    async with nothing_left(host):
-        async with host.connect():
-            host.disconnect()
-            await asyncio.sleep(100)
+    async with nothing_left(host), host.connect():
+        host.disconnect()
+        await asyncio.sleep(100)
 
 
 @pytest.mark.parametrize("moment", [0.0, 0.005, 0.011, 0.015, 0.1])
@@ -148,7 +147,7 @@ async def test_failing_to_open() -> None:
 async def test_a_timeout_around_it() -> None:
     host = FakeHost()
     async with nothing_left(host):
-        with pytest.raises(TimeoutError):
+        with pytest.raises(TimeoutError):  # noqa: PT012
             async with asyncio.timeout(5), host.connect() as informer:
                 use(informer)
                 await asyncio.Event().wait()

@@ -249,9 +249,7 @@ class World:
             self.handle(informer)
             writers = [self.write() for _ in range(3)]
             asking = [self.ask(informer) for _ in range(2)]
-            await asyncio.gather(
-                *writers, *asking, self.trouble(), self.come_late(informer, stack)
-            )
+            await asyncio.gather(*writers, *asking, self.trouble(), self.come_late(informer, stack))
             await self.calm_down(informer)
             for witness in stack:
                 await witness.__aexit__(None, None, None)

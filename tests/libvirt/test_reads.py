@@ -221,6 +221,20 @@ def test_no_domain_from_a_handle_is_looked_up_again() -> None:
     assert read(truth).settled
 
 
+def test_a_domain_that_is_replaced_again_and_again_is_read_all_the_same() -> None:
+    truth = Truth()
+    left = 2 * TRIES
+
+    def vanish() -> None:
+        nonlocal left
+        left -= 1
+        if left >= 0:
+            raise Error(libvirt.VIR_ERR_NO_DOMAIN)
+
+    truth.during["xml"] = vanish
+    assert read(truth).settled
+
+
 def test_only_the_lookup_says_gone() -> None:
     truth: Any = Truth()
     truth.during["xml"] = fail(libvirt.VIR_ERR_NO_DOMAIN)

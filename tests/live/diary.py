@@ -80,8 +80,8 @@ class Diary:
                     self._news.clear()
                     await self._news.wait()
         except TimeoutError:
-            walks = {str(uuid): walk.told[-12:] for uuid, walk in self._walks.items()}
-            raise AssertionError(f"after {seconds:g} s still not: {what}; told {walks}") from None
+            told = self._walks_told()
+            raise AssertionError(f"after {seconds:g} s still not: {what}; told {told}") from None
 
     async def until_told(self, uuid: UUID, *types: str) -> None:
         """Wait until the life-cycle events of a domain end so."""
@@ -102,9 +102,18 @@ class Diary:
         await self.rest()
         truth = await asyncio.to_thread(read_host, uri)
         known = {domain.uuid: record_of(domain) for domain in self._informer.list()}
-        assert known == truth
+        wrong = [
+            (str(uuid), field, known.get(uuid, {}).get(field), truth.get(uuid, {}).get(field))
+            for uuid in known.keys() | truth.keys()
+            for field in (known.get(uuid) or truth[uuid])
+            if known.get(uuid, {}).get(field) != truth.get(uuid, {}).get(field)
+        ]
+        assert not wrong, f"known and true differ: {wrong}; told {self._walks_told()}"
 
     # ------------------------------------------------------------------ the checks
+
+    def _walks_told(self) -> dict[str, list[str]]:
+        return {str(uuid): walk.told[-12:] for uuid, walk in self._walks.items()}
 
     def _is_at_rest(self) -> bool:
         self._no_faults()

@@ -27,6 +27,7 @@ __all__ = [
     "pid_of",
     "read_host",
     "record_of",
+    "show",
     "uuid_of",
 ]
 
@@ -117,7 +118,7 @@ def read_host(uri: str) -> dict[UUID, Record]:
 
 
 def _read(domain: libvirt.virDomain) -> Record:
-    state, reason = domain.state()
+    state, reason = map(int, domain.state())
     persistent = bool(domain.isPersistent())
     return {
         "name": domain.name(),
@@ -125,7 +126,7 @@ def _read(domain: libvirt.virDomain) -> Record:
         "state": state,
         "reason": reason,
         "persistent": persistent,
-        "autostart": persistent and bool(domain.autostart()),
+        "autostart": bool(domain.autostart()),
         "xml": domain.XMLDesc(),
         "config_xml": _config(domain) if persistent else None,
     }
@@ -158,3 +159,8 @@ async def eventually(holds: Callable[[], object], what: str, seconds: float = 30
                 await asyncio.sleep(0.005)
     except TimeoutError:
         raise AssertionError(f"after {seconds:g} s still not: {what}") from None
+
+
+def show(text: str) -> None:
+    """Say what was measured, to whoever runs the tests with ``-s`` or ``-rP``."""
+    print(f"\n{text}")  # noqa: T201 - figures of one machine are nothing to assert

@@ -9,6 +9,8 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import partial
+from operator import methodcaller
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -33,7 +35,7 @@ pytestmark = every_loop
 
 URI = "test:///default"
 NAMES = [
-    "it's \"quoted\"",
+    'it\'s "quoted"',
     "<b>&amp;<b>",
     "]]>&lt;!--",
     "naïve 漢字 😀 e\u0301",
@@ -70,10 +72,13 @@ def _clear(host: libvirt.virConnect) -> None:
 
 @asynccontextmanager
 async def watched(**how: Any) -> AsyncIterator[tuple[vi.DomainInformer, Diary, Hands]]:
-    async with empty_driver() as hands, vi.connect(URI, **how) as informer:
-        async with Diary(informer) as diary:
-            yield informer, diary, hands
-            await diary.rest_as(URI)
+    async with (
+        empty_driver() as hands,
+        vi.connect(URI, **how) as informer,
+        Diary(informer) as diary,
+    ):
+        yield informer, diary, hands
+        await diary.rest_as(URI)
 
 
 # ---------------------------------------------------------------------- lives
@@ -83,7 +88,7 @@ async def test_a_whole_life() -> None:
     async with watched() as (informer, diary, hands):
         uuid = await hands.define(domain_named())
         for step in ("create", "suspend", "resume", "destroy", "undefine"):
-            await hands.to(uuid, lambda domain, step=step: getattr(domain, step)())
+            await hands.to(uuid, methodcaller(step))
         await diary.until_told(uuid, "Undefined")
         assert diary.walk_of(uuid) == [
             *("Defined", "Started", "Suspended", "Resumed", "Stopped", "Undefined")
@@ -262,7 +267,7 @@ async def test_a_change_is_seen_by_who_made_it() -> None:
     async with watched() as (informer, _, hands):
         uuid = await hands.define(domain_named())
         for number in range(100):
-            await hands.to(uuid, lambda domain, n=number: describe(domain, f"-{n}-"))
+            await hands.to(uuid, partial(describe, text=f"-{number}-"))
             domain = await informer.refresh(uuid)
             assert domain is not None
             assert f"-{number}-" in domain.xml

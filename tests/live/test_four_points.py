@@ -151,6 +151,7 @@ async def test_a_domain_that_is_defined_and_undefined_again_and_again(host: Daem
 
         assert types_of(diary.events) == ["Defined", "Undefined"] * pairs
         assert informer.get(uuid) is None
+        assert informer.statistics().read_errors == 0
         lives = [delta for delta in diary.deltas if isinstance(delta, vi.Added)]
         assert len({delta.domain.incarnation for delta in lives}) == len(lives)
 

@@ -19,14 +19,14 @@ import pytest
 import virtinformer as vi
 from tests.daemons import Daemon, domain_xml
 from tests.live.diary import Diary
-from tests.live.hands import describe, domain_named, eventually, opened
+from tests.live.hands import describe, domain_named, eventually, opened, show
 
 pytestmark = pytest.mark.asyncio
 
 Note = Callable[[str, object], None]
 
 THOUSAND = 1000
-SECONDS = 6.0
+SECONDS = 5.0
 """How long the torture lasts, the restart in the middle of it aside."""
 
 
@@ -66,8 +66,8 @@ async def measured(what: str, note: Note) -> AsyncIterator[None]:
     took = time.perf_counter() - began
     note(f"{what}: seconds", round(took, 3))
     note(f"{what}: longest stall, ms", round(stalls.longest * 1000, 1))
-    print(
-        f"\n{what} of {THOUSAND} domains: {took:.2f} s, {took / THOUSAND * 1e6:.0f} µs a domain, "
+    show(
+        f"{what} of {THOUSAND} domains: {took:.2f} s, {took / THOUSAND * 1e6:.0f} µs a domain, "
         f"longest stall of the loop {stalls.longest * 1000:.1f} ms"
     )
 
@@ -188,7 +188,7 @@ def tortured(*torturers: Torturer) -> Iterator[None]:
 async def test_everything_at_once(own_daemon: Daemon, record_property: Note) -> None:
     daemon = own_daemon
     seed = random.randrange(1_000_000)
-    print(f"\nseed {seed}")
+    show(f"seed {seed}")
     async with (
         vi.connect(daemon.test_uri, resync_period=2.0) as tests,
         vi.connect(daemon.uri, resync_period=2.0) as guests,
@@ -217,10 +217,10 @@ async def test_everything_at_once(own_daemon: Daemon, record_property: Note) -> 
         for name, informer in (("test driver", tests), ("QEMU", guests)):
             statistics = informer.statistics()
             record_property(name, str(statistics))
-            print(f"{name}: {statistics}")
+            show(f"{name}: {statistics}")
             assert statistics.events_received > 0
             assert informer.health.reconnects >= 1
-        print("done:", [torturer.done for torturer in torturers])
+        show(f"done: {[torturer.done for torturer in torturers]}")
 
 
 def _stop_all(torturers: list[Torturer]) -> None:
@@ -228,4 +228,3 @@ def _stop_all(torturers: list[Torturer]) -> None:
         torturer.stop()
     for torturer in torturers:
         torturer.join()
-

@@ -31,6 +31,9 @@ __all__ = ["agrees", "config_of", "read_domain"]
 
 TRIES: Final = 3
 
+GHOSTS: Final = 32
+"""So many handles in a row may be of a domain that went, while another came under its UUID."""
+
 _HEADER: Final = re.compile(r"<domain\b[^>]*>")
 _ID: Final = re.compile(r"""\sid=(['"])(-?\d+)\1""")
 _NAME: Final = re.compile(r"<name>([^<]*)</name>")
@@ -46,7 +49,8 @@ def read_domain(host: libvirt.virConnect, uuid: UUID) -> Observation | Gone:
         UnicodeDecodeError: if it said something that is no text.
     """
     torn: Observation | None = None
-    for attempt in range(1, TRIES + 1):
+    tries = ghosts = 0
+    while tries < TRIES:
         try:
             domain = host.lookupByUUID(uuid.bytes)
         except libvirt.libvirtError as error:
@@ -56,12 +60,14 @@ def read_domain(host: libvirt.virConnect, uuid: UUID) -> Observation | Gone:
         try:
             seen = _read_once(domain)
         except libvirt.libvirtError as error:
-            if not is_no_domain(error) or (torn is None and attempt == TRIES):
+            ghosts += 1
+            if not is_no_domain(error) or ghosts == GHOSTS:
                 raise
             continue
         if seen.settled:
             return seen
         torn = seen
+        tries += 1
     assert torn is not None
     return torn
 
