@@ -61,7 +61,9 @@ def pytest_asyncio_loop_factories(item: pytest.Item) -> Mapping[str, LoopFactory
 def qemu() -> Iterator[Daemon]:
     """A host with QEMU that all tests share; leave it running, and see `clean_qemu`."""
     with Daemon() as daemon:
-        daemon.connect().close()
+        host = daemon.connect()
+        host.getCapabilities()  # what its QEMU can do: `Daemon(like=…)` copies the answer
+        host.close()
         yield daemon
 
 

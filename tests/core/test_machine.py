@@ -183,6 +183,7 @@ class CoreMachine(RuleBasedStateMachine):
         self.passes: dict[int, Pass] = {}
         self.tokens = 0
         self.first = True
+        self.ended_last: UUID | None = None
 
     # ------------------------------------------------------------------ the driver
 
@@ -243,8 +244,8 @@ class CoreMachine(RuleBasedStateMachine):
         for event in change.events:
             self.walks.setdefault(event.domain_id, Walk()).step(event)
         if self.first and isinstance(delta, Added):
-            # Its past is contained in the list, and nobody was told.
-            self.walks[delta.domain.uuid] = Walk(places_of(delta.domain))
+            self.begin_in_the_middle(delta.domain)
+        self.ended_last = delta.domain.uuid if isinstance(delta, Deleted) else None
         self.views[change.resource_version] = dict(self.view)
         for subscriber in self.subscribers:
             subscriber.fifo.push(change)
@@ -253,6 +254,17 @@ class CoreMachine(RuleBasedStateMachine):
             listener.fifo.push(change)
             listener.expected += change.events
         self.events += change.events
+
+    def begin_in_the_middle(self, domain: Domain) -> None:
+        """The past of what the first list found is contained in it, and nobody was told.
+
+        Not so of one that was defined again under its UUID: its walk goes on.
+        The two look alike if the list found what was deleted just before.
+        """
+        places = places_of(domain)
+        if self.ended_last == domain.uuid:
+            places |= self.walks[domain.uuid].places
+        self.walks[domain.uuid] = Walk(places)
 
     def check_versions(self, change: Change) -> None:
         versions = [event.resource_version for event in change.events]
