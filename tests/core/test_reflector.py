@@ -500,20 +500,29 @@ def test_a_rename_is_one_update() -> None:
     ]
 
 
-def test_a_redefinition_under_one_uuid_is_two_domains() -> None:
+def test_a_redefinition_under_one_uuid_deletes_nothing_that_was_not_found_missing() -> None:
     driver = Driver().go_live({A: shut_off()})
     first = driver.store.get(A)
     assert first is not None
     events = [driver.make_event(A, UNDEFINED), driver.make_event(A, DEFINED)]
     driver.tell(A, shut_off(), *events)
+    [updated] = driver.deltas
+    assert isinstance(updated, Updated)
+    assert updated.domain.incarnation == first.incarnation
+    assert [event.type for event in updated.events] == ["Undefined", "Defined"]
+    assert driver.reflector.counters.deltas[DeltaSource.EVENT] == 1
+
+
+def test_a_redefinition_that_was_looked_up_in_between_is_two_domains() -> None:
+    driver = Driver().go_live({A: shut_off()})
+    driver.tell(A, GONE, driver.make_event(A, UNDEFINED))
+    driver.tell(A, shut_off(), driver.make_event(A, DEFINED))
     deleted, added = driver.deltas
     assert isinstance(deleted, Deleted)
     assert isinstance(added, Added)
-    assert deleted.domain.incarnation == first.incarnation
-    assert added.domain.incarnation == added.resource_version > deleted.resource_version
+    assert added.domain.incarnation == added.resource_version > deleted.domain.incarnation
     assert [event.type for event in deleted.events] == ["Undefined"]
     assert [event.type for event in added.events] == ["Defined"]
-    assert driver.reflector.counters.deltas[DeltaSource.EVENT] == 2
 
 
 def test_an_identical_redefinition_is_an_event_and_a_version() -> None:

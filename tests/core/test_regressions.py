@@ -169,11 +169,24 @@ def test_a_resync_reads_a_new_domain_within_a_period() -> None:
     assert resync.only == frozenset({A})
 
 
-def test_events_of_a_redefinition_are_counted_once() -> None:
+def test_a_stale_end_of_an_earlier_life_deletes_nothing() -> None:
+    """The present life was found by a relist; then the end of the one before it is told."""
+    driver = Driver().go_live({A: running(persistent=False, id=2)})
+    driver.tell(A, running(persistent=False, id=2), driver.make_event(A, STOPPED, id=-1))
+    driver.pass_time(1.0)
+    assert driver.told == []
+    assert driver.kinds == []
+
+
+def test_an_undefined_of_a_domain_whose_start_was_lost_deletes_nothing() -> None:
     driver = Driver().go_live({A: shut_off()})
-    driver.tell(A, shut_off(), driver.make_event(A, UNDEFINED), driver.make_event(A, DEFINED))
-    assert driver.kinds == ["Deleted", "Added"]
-    assert driver.reflector.counters.events_told == len(driver.events) == 2
+    event = driver.make_event(A, UNDEFINED, id=1)
+    driver.tell(A, running(persistent=False, id=1), event)
+    driver.pass_time(1.0)
+    assert "Deleted" not in driver.kinds
+    domain = driver.store.get(A)
+    assert domain is not None
+    assert not domain.persistent
 
 
 def test_a_deletion_that_is_held_back_is_not_folded_away() -> None:

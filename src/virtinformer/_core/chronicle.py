@@ -9,9 +9,9 @@ that subscribers are to hear of, numbered:
   content changed and no event told, the next one;
 * what neither changed nor was told of takes none, and keeps its object.
 
-Where the steps lead through the absence of a domain (undefined, then defined
-again under its UUID), two changes are made of them: one domain was deleted,
-another was added.
+A domain that was undefined and defined again under its UUID, without having been
+looked up in between, was changed as far as anybody can tell: events alone delete
+nothing. They are in the delta, for those who want to know.
 """
 
 from __future__ import annotations
@@ -76,20 +76,12 @@ class Chronicle:
         self._store = store
         self._transform = transform
 
-    def tell(self, scene: Scene) -> list[Change]:
-        """Write a scene down; the changes it makes, none if nothing is new."""
+    def tell(self, scene: Scene) -> Change | None:
+        """Write a scene down; the change it makes, ``None`` if nothing is new."""
         old = self._store.get(scene.uuid)
         if scene.content is None:
-            change = self._end(old, scene) if old is not None else self._afterword(scene)
-            return [change] if change is not None else []
-        if old is None:
-            return [self._begin(scene)]
-        ended = max((i for i, step in enumerate(scene.steps, 1) if step.absent), default=0)
-        if not ended:
-            change = self._go_on(old, scene)
-            return [change] if change is not None else []
-        first = self._end(old, attrs.evolve(scene, steps=scene.steps[:ended]))
-        return [first, self._begin(attrs.evolve(scene, steps=scene.steps[ended:]))]
+            return self._afterword(scene) if old is None else self._end(old, scene)
+        return self._begin(scene) if old is None else self._go_on(old, scene)
 
     def _begin(self, scene: Scene) -> Change:
         version = self._version_after(scene)

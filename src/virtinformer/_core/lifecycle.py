@@ -143,9 +143,6 @@ _RUN: Final[dict[LifecycleType, tuple[frozenset[Run], Run]]] = {
 _WAKEUP: Final = 4
 """``VIR_DOMAIN_EVENT_STARTED_WAKEUP``: the guest goes on from a suspend of its own."""
 
-_RENAMED: Final = 1
-"""``VIR_DOMAIN_EVENT_UNDEFINED_RENAMED``: half of a rename, which deletes nothing."""
-
 _CHANGES_OF_REASON: Final = {
     LifecycleType.RESUMED: Run.RUNNING,
     LifecycleType.SUSPENDED: Run.PAUSED,
@@ -183,12 +180,10 @@ class Step:
 
     Attributes:
         type: the step of the life cycle; ``None`` for other news.
-        absent: whether with this step the domain ceased to exist.
     """
 
     event: EventReceived | None
     type: LifecycleType | None
-    absent: bool = False
 
 
 @attrs.frozen
@@ -314,9 +309,8 @@ class _Telling:
         if not event.is_lifecycle:
             self.steps.append(Step(event, None))
             return
-        before, self.position = self.position, _after(event, self.position)
-        ended = self.position.absent and not before.absent and not _is_rename(event)
-        self.steps.append(Step(event, LifecycleType(event.type), absent=ended))
+        self.position = _after(event, self.position)
+        self.steps.append(Step(event, LifecycleType(event.type)))
 
     def force(self, event: EventReceived) -> None:
         """Tell an event whose predecessor did not come, or find it superseded.
@@ -345,7 +339,7 @@ class _Telling:
         """Tell steps that libvirt never sent."""
         for type_ in types:
             self.position = _move(type_, self.position, run_id)
-            self.steps.append(Step(None, type_, absent=self.position.absent))
+            self.steps.append(Step(None, type_))
 
 
 def _walks(
@@ -459,7 +453,3 @@ def _inferable(type_: LifecycleType, at: Position) -> bool:
 
 def _ids_agree(one: int, other: int) -> bool:
     return one == other or one < 0 or other < 0
-
-
-def _is_rename(event: EventReceived) -> bool:
-    return event.type == LifecycleType.UNDEFINED and event.detail == _RENAMED

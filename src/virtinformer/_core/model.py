@@ -76,7 +76,7 @@ class Domain:
         settled: ``False`` if state and XML could not be had from one untorn read
             yet; another read is under way.
         incarnation: the `resource_version` at which this life of the UUID began.
-            Same UUID and other incarnation: deleted and defined again.
+            Same UUID and other incarnation: it was found gone in between.
     """
 
     uuid: UUID

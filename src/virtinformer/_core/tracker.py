@@ -369,8 +369,7 @@ class Tracker:
         )
         record.position, record.waiting = found.position, []
         self.counters.events_superseded += len(found.superseded)
-        # An event may say that it is gone: without a look-up that is not believed.
-        self._commit(record, content, tuple(attrs.evolve(s, absent=False) for s in found.steps))
+        self._commit(record, content, found.steps)
 
     def _commit(
         self,
@@ -386,13 +385,14 @@ class Tracker:
         record.accepted = None
         self._note_known(record, content is not None)
         scene = Scene(record.uuid, content, record.time, steps, source, record.last)
-        for change in self._chronicle.tell(scene):
+        change = self._chronicle.tell(scene)
+        if change is not None:
             self.effects.append(Deliver(change))
             self.counters.deltas[source] += change.delta is not None
-            if content is None:
-                record.last = change.delta.domain if change.delta else change.events[-1].domain
         if content is not None:
             record.last = None
+        elif change is not None:
+            record.last = change.delta.domain if change.delta else change.events[-1].domain
         self._count(steps)
 
     def _note_known(self, record: Record, known: bool) -> None:
