@@ -117,6 +117,7 @@ def test_a_broken_pipe_is_silent(clean_qemu: Daemon) -> None:
 
 
 def _readable(process: subprocess.Popen[str]) -> bool:
+    assert process.stdout is not None
     return bool(select.select([process.stdout], [], [], 0.05)[0])
 
 
