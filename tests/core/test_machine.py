@@ -206,15 +206,15 @@ class CoreMachine(RuleBasedStateMachine):
         effects = self.reflector.receive(inputs, self.now)
         if self.reflector.epoch != epoch:
             self.asked.clear()
-        for position, effect in enumerate(effects):
-            self.perform(effect, effects[position + 1 :])
+        for effect in effects:
+            self.perform(effect)
         self.check()
         self.sound = True
 
-    def perform(self, effect: Effect, later: list[Effect]) -> None:
+    def perform(self, effect: Effect) -> None:
         match effect:
             case Deliver(change=change):
-                self.delivered(change, later)
+                self.delivered(change)
             case Resolve(token=token):
                 self.resolved(token)
             case Reject(token=token, error=error):
@@ -234,11 +234,11 @@ class CoreMachine(RuleBasedStateMachine):
 
     # ------------------------------------------------------------------ promises
 
-    def delivered(self, change: Change, later: list[Effect]) -> None:
+    def delivered(self, change: Change) -> None:
         self.check_versions(change)
         delta = change.delta
         if delta is not None:
-            self.check_delta(delta, later)
+            self.check_delta(delta)
         elif change.events:
             assert change.events[0].domain_id not in self.view
         for event in change.events:
@@ -276,7 +276,7 @@ class CoreMachine(RuleBasedStateMachine):
         for event in change.events:
             assert change.delta is None or event.domain is change.delta.domain
 
-    def check_delta(self, delta: Delta, later: list[Effect]) -> None:
+    def check_delta(self, delta: Delta) -> None:
         domain = delta.domain
         uuid = domain.uuid
         assert delta.resource_version == domain.resource_version == self.version
@@ -298,8 +298,7 @@ class CoreMachine(RuleBasedStateMachine):
             case Deleted():
                 last = self.view.pop(uuid)
                 assert attrs.evolve(last, resource_version=domain.resource_version) == domain
-                if not _added_again(uuid, later):
-                    self.check_gone(uuid)
+                self.check_gone(uuid)
 
     def check_age(self, domain: Domain) -> None:
         """G2: nothing older than what was known is stored."""
@@ -725,14 +724,6 @@ class CoreMachine(RuleBasedStateMachine):
 
 def _seen(domains: Snapshot | dict[UUID, Domain], where: Predicate | None) -> dict[UUID, Domain]:
     return {u: d for u, d in domains.items() if where is None or where(d)}
-
-
-def _added_again(uuid: UUID, later: list[Effect]) -> bool:
-    """Whether a deletion is half of a redefinition under the same UUID."""
-    changes = (e.change for e in later if isinstance(e, Deliver))
-    following = next(changes, None)
-    delta = following.delta if following is not None else None
-    return isinstance(delta, Added) and delta.domain.uuid == uuid
 
 
 TestCore = pytest.mark.timeout(60 + settings().max_examples)(CoreMachine.TestCase)

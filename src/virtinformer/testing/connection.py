@@ -45,8 +45,8 @@ class Connection:
         self.daemon = daemon
         self.source = source
         self.epoch = epoch
-        self.ended = False
-        self.subscribed = False
+        self.ended: bool = False
+        self.subscribed: bool = False
         self._agenda = agenda
         self._accepted = False
         self._closed = False

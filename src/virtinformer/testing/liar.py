@@ -98,7 +98,7 @@ class Liar:
     ) -> None:
         self.faults = faults
         self.latency = latency
-        self.script = Script()
+        self.script: Script = Script()
         self._random = random
         self._report = report
 

@@ -33,7 +33,7 @@ class Reading:
 
     def __init__(self, connection: Connection, uuid: UUID, list_began: int | None = None) -> None:
         self.uuid = uuid
-        self.began = connection.source.stamp() if list_began is None else list_began
+        self.began: int = connection.source.stamp() if list_began is None else list_began
         self._connection = connection
         self._listed = list_began is not None
         self._error = connection.daemon.liar.read_error(uuid)
