@@ -16,6 +16,7 @@ from typing import Any, Final, Self, TypeVar
 from uuid import UUID
 
 import anyio
+import anyio.lowlevel
 
 from ._core.fifo import DeltaFifo, EventFifo, Predicate
 from ._core.model import Added, Change, Domain, Updated
@@ -118,6 +119,8 @@ class DomainInformer:
             raise EventLoopError(
                 "virtinformer needs a running asyncio event loop (asyncio.run, or anyio on asyncio)"
             ) from error
+        # Loads anyio's backend: here, and not when an informer is closed amid other work.
+        await anyio.lowlevel.checkpoint()
         self._runner = Runner(self._source, self._reflector, self._subscribers.deliver)
         try:
             await self._runner.open(self._connect_timeout)

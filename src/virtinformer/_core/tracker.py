@@ -155,14 +155,16 @@ class Tracker:
             cause: why it was made.
             covers: whether a domain was to be read by it.
         """
-        for uuid in listed.present:
-            record = self._record(uuid)
-            if record.began < listed.began and (not record.known or covers(uuid)):
-                self._touch(record, listed.began, cause)
+        for uuid in listed.present - self._records.keys():
+            self._record(uuid)
         for record in self._records.values():
-            missing = record.uuid not in listed.present
-            if missing and record.exists and record.began < listed.began:
+            if record.began < listed.began and self._is_unsettled(record, listed, covers):
                 self._touch(record, listed.began, cause)
+
+    def _is_unsettled(self, record: Record, listed: Listed, covers: Callable[[UUID], bool]) -> bool:
+        if record.uuid in listed.present:
+            return not record.known or covers(record.uuid)
+        return record.exists
 
     def require(self, uuid: UUID, stamp: int) -> None:
         """Somebody waits for a read of a domain that begins after a stamp."""
