@@ -26,7 +26,7 @@ autodoc_member_order = "bysource"
 autodoc_default_options = {
     "members": True,
     "imported-members": True,
-    "inherited-members": "int, Enum, BaseException, Mapping",
+    "inherited-members": "int, Enum, BaseException, Mapping, SelectorEventLoop",
 }
 napoleon_google_docstring = True
 napoleon_numpy_docstring = False
