@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Mapping
-from typing import Final, Self
+from typing import Final, Self, SupportsIndex
 
 __all__ = [
     "REASONS",
@@ -60,6 +60,10 @@ class OpenEnum(enum.IntEnum):
         return not self == other
 
     __hash__ = int.__hash__
+
+    def __reduce_ex__(self, protocol: SupportsIndex) -> tuple[type[Self], tuple[int]]:
+        # By number: some releases of Python pickle by name, and an unknown number has none.
+        return type(self), (self.value,)
 
     def __str__(self) -> str:
         return self.name.lower()
