@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Mapping
-from typing import Final, Self, SupportsIndex
+from typing import Final, Self
 
 __all__ = [
     "REASONS",
@@ -61,7 +61,7 @@ class OpenEnum(enum.IntEnum):
 
     __hash__ = int.__hash__
 
-    def __reduce_ex__(self, protocol: SupportsIndex) -> tuple[type[Self], tuple[int]]:
+    def __reduce_ex__(self, protocol: object) -> tuple[type[Self], tuple[int]]:
         # By number: some releases of Python pickle by name, and an unknown number has none.
         return type(self), (self.value,)
 
