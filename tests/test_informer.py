@@ -339,6 +339,34 @@ async def test_health_through_a_disconnect() -> None:
 
 
 @virtual_time
+async def test_staleness_counts_from_when_the_host_was_asked() -> None:
+    """A host that had nothing to say, since nobody asked it, was not silent."""
+    host = FakeHost(keepalive=1e6)
+    web = host.define("web")
+    async with host.connect(resync_period=None) as informer:
+        await asyncio.sleep(1000)
+        assert informer.health.staleness == 0.0
+        host.hang()
+        asking = asyncio.ensure_future(informer.refresh(web))
+        await asyncio.sleep(3)
+        assert informer.health.staleness == pytest.approx(3, abs=0.1)
+        asking.cancel()
+
+
+@every_loop
+async def test_statistics_do_not_make_the_next_write_copy() -> None:
+    host = FakeHost()
+    host.define("web")
+    async with host.connect() as informer:
+        held = informer._store._domains
+        assert informer.statistics().domains == 1
+        host.define("db")
+        await informer.sync()
+        assert informer.statistics().domains == 2
+        assert informer._store._domains is held
+
+
+@virtual_time
 async def test_synced_is_false_while_the_list_of_a_new_connection_is_under_way() -> None:
     host = FakeHost()
     host.define("web")
@@ -409,7 +437,7 @@ USES: dict[str, Callable[[vi.DomainInformer], Any]] = {
     "get": lambda informer: informer.get(GHOST),
     "get_by_name": lambda informer: informer.get_by_name("web"),
     "list": lambda informer: informer.list(),
-    "by_index": lambda informer: informer.by_index("name", "web"),
+    "by_index": lambda informer: informer.by_index("state", "running"),
     "snapshot": lambda informer: informer.snapshot(),
     "watch": lambda informer: informer.watch(),
     "events": lambda informer: informer.events(),
@@ -485,7 +513,7 @@ async def test_on_another_loop_only_reads_are_served(use: str) -> None:
         except vi.VirtInformerError as error:
             found.append(error)
 
-    async with FakeHost().connect() as informer:
+    async with FakeHost().connect(indexers={"state": by_state}) as informer:
         await asyncio.to_thread(asyncio.run, elsewhere(informer))
     if use in READS:
         assert found == []

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from uuid import UUID
 
 import pytest
@@ -16,6 +16,7 @@ from virtinformer._core.messages import (
     Connect,
     Connected,
     Disconnected,
+    Effect,
     EventReceived,
     Input,
     List,
@@ -23,8 +24,10 @@ from virtinformer._core.messages import (
     Read,
     Subscribe,
     Subscribed,
+    Tick,
 )
-from virtinformer.runner import SLICE
+from virtinformer._core.model import Change
+from virtinformer.runner import SILENCE, SLICE
 from virtinformer.source import Post, Request
 from virtinformer.testing import FakeHost, Latency
 
@@ -127,9 +130,39 @@ async def test_timers_of_the_core_are_kept() -> None:
 async def test_patience_ends_only_where_there_is_trouble() -> None:
     """A host that is only slow is waited for, however long it takes."""
     host = FakeHost(latency=Latency(list=100.0), keepalive=1e6)
-    host.define("web")
+    web = host.define("web")
+    host.start(web)
+    for second in range(0, 100, 5):
+        asyncio.get_running_loop().call_later(second, host.reset, web)
     async with host.connect(connect_timeout=5.0) as informer:
         assert now() > 100
+        expect_truth(informer.snapshot(), host)
+
+
+@virtual_time
+async def test_patience_ends_where_an_open_connection_falls_silent() -> None:
+    host = FakeHost(latency=Latency(list=1.0), keepalive=1e6)
+    asyncio.get_running_loop().call_later(0.5, host.hang)
+    with pytest.raises(vi.ConnectError, match="accepts connections and says nothing"):
+        await host.connect(connect_timeout=15.0).__aenter__()
+    assert now() == pytest.approx(15)
+
+
+@virtual_time
+async def test_a_host_that_spoke_a_moment_ago_is_given_another_moment() -> None:
+    host = FakeHost(latency=Latency(connect=4.0, list=100.0), keepalive=1e6)
+    with pytest.raises(vi.ConnectError, match="accepts connections and says nothing"):
+        await host.connect(connect_timeout=5.0).__aenter__()
+    assert now() == pytest.approx(4 + SILENCE, abs=0.1)
+
+
+@virtual_time
+async def test_an_early_error_that_was_overcome_does_not_end_patience() -> None:
+    host = FakeHost(latency=Latency(list=8.0), keepalive=1e6)
+    host.define("web")
+    host.fail_next_lists(1)
+    async with host.connect(connect_timeout=10.0) as informer:
+        assert now() > 10
         expect_truth(informer.snapshot(), host)
 
 
@@ -159,3 +192,171 @@ async def test_a_failing_connection_is_logged_once_a_reason(
     levels = [record.levelno for record in caplog.records if "Connected" not in record.getMessage()]
     assert levels.count(logging.WARNING) == 2
     assert levels.count(logging.DEBUG) > 5
+
+
+# ---------------------------------------------------------------- faults of our own
+
+
+class Clumsy(Obedient):
+    """Fails to take the first request of one kind."""
+
+    def __init__(self, kind: type[Request]) -> None:
+        super().__init__()
+        self.kind: type[Request] | None = kind
+
+    def perform(self, request: Request) -> None:
+        if self.kind is not None and isinstance(request, self.kind):
+            self.kind = None
+            raise ZeroDivisionError
+        super().perform(request)
+
+
+def faults(caplog: pytest.LogCaptureFixture) -> list[logging.LogRecord]:
+    return [record for record in caplog.records if "A fault in the informer" in record.getMessage()]
+
+
+@virtual_time
+@pytest.mark.parametrize("kind", [Connect, Subscribe, List])
+async def test_a_request_that_cannot_be_handed_over_is_made_again(
+    kind: type[Request], caplog: pytest.LogCaptureFixture
+) -> None:
+    source = Clumsy(kind)
+    async with vi.DomainInformer(source, resync_period=None) as informer:
+        assert await informer.sync() == 0
+        assert isinstance(informer.health.last_error, ZeroDivisionError)
+    (record,) = faults(caplog)
+    assert record.exc_info is not None
+    assert record.exc_info[0] is ZeroDivisionError
+
+
+@virtual_time
+async def test_a_fault_in_taking_in_does_not_end_the_work(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Neither what is posted later nor the clock is lost by it."""
+    host = FakeHost()
+    web = host.define("web")
+    async with host.connect(resync_period=10.0) as informer:
+        receive = informer._reflector.receive
+        failed: list[Input] = []
+
+        def fails_once_a_kind(inputs: Iterable[Input], now: float) -> list[Effect]:
+            return receive(map(taken, inputs), now)
+
+        def taken(input_: Input) -> Input:
+            fresh = type(input_) not in map(type, failed)
+            if isinstance(input_, EventReceived | Tick) and fresh:
+                failed.append(input_)
+                raise ZeroDivisionError
+            return input_
+
+        monkeypatch.setattr(informer._reflector, "receive", fails_once_a_kind)
+        host.start(web)
+        await asyncio.sleep(60)
+        assert {type(input_) for input_ in failed} == {EventReceived, Tick}
+        assert len(requests(host, "List")) >= 5
+        expect_truth(informer.snapshot(), host)
+        host.destroy(web)
+        await informer.sync()
+        expect_truth(informer.snapshot(), host)
+    assert len(faults(caplog)) == 2
+
+
+@virtual_time
+async def test_a_fault_that_stays_does_not_keep_the_loop_busy(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    host = FakeHost()
+    async with host.connect(resync_period=10.0) as informer:
+
+        def fails(inputs: Iterable[Input], now: float) -> list[Effect]:
+            raise ZeroDivisionError
+
+        monkeypatch.setattr(informer._reflector, "receive", fails)
+        await asyncio.sleep(60)
+    assert 40 <= len(faults(caplog)) <= 60
+
+
+@virtual_time
+async def test_a_fault_in_delivering_does_not_end_the_work(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    host = FakeHost()
+    web = host.define("web")
+    async with host.connect() as informer:
+        runner = informer._runner
+        assert runner is not None
+
+        def fails(change: Change) -> None:
+            raise ZeroDivisionError
+
+        monkeypatch.setattr(runner, "_deliver", fails)
+        host.start(web)
+        await informer.sync()
+        monkeypatch.undo()
+        async with informer.watch(initial=False) as deltas:
+            host.destroy(web)
+            assert isinstance(await anext(deltas), vi.Updated)
+    assert faults(caplog)
+
+
+@virtual_time
+async def test_who_could_not_even_ask_does_not_wait_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with FakeHost().connect() as informer:
+
+        def fails() -> int:
+            raise ZeroDivisionError
+
+        monkeypatch.setattr(informer._source, "stamp", fails)
+        with pytest.raises(ZeroDivisionError):
+            await informer.sync()
+        assert informer._runner is not None
+        assert informer._runner._barriers == {}
+
+
+# ---------------------------------------------------------------- what is said, and how loudly
+
+
+def levels(caplog: pytest.LogCaptureFixture, words: str) -> list[int]:
+    return [record.levelno for record in caplog.records if words in record.getMessage()]
+
+
+@virtual_time
+async def test_a_domain_that_cannot_be_read_is_news_once_a_reason(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    caplog.set_level(logging.DEBUG, logger="virtinformer")
+    host = FakeHost()
+    web, db = host.define("web"), host.define("db")
+    async with host.connect(resync_period=10.0) as informer:
+        runner = informer._runner
+        assert runner is not None
+        for error in (OSError("broken"), OSError("worse")):
+            for uuid in (web, db):
+                host.fail_next_reads(20, uuid, error)
+        await asyncio.sleep(3600)
+        said = levels(caplog, "Reading domain")
+        assert len(said) >= 40
+        assert said.count(logging.WARNING) == 4
+        assert runner._said == {}, "what can be read again is forgotten"
+        host.fail_next_reads(5, web, OSError("worse"))
+        await asyncio.sleep(60)
+        assert levels(caplog, "Reading domain").count(logging.WARNING) == 5
+
+
+@virtual_time
+async def test_a_host_that_cannot_be_listed_is_news_once_a_reason(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    caplog.set_level(logging.DEBUG, logger="virtinformer")
+    host = FakeHost()
+    host.define("web")
+    async with host.connect(resync_period=10.0) as informer:
+        for reason in ("broken", "worse"):
+            host.fail_next_lists(20, OSError(reason))
+        await asyncio.sleep(3600)
+        said = levels(caplog, "Listing the domains")
+        assert said.count(logging.WARNING) == 2
+        assert said.count(logging.DEBUG) == 38
+        assert informer._runner is not None
+        assert informer._runner._said == {}

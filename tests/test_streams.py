@@ -409,3 +409,44 @@ async def test_an_abandoned_stream_says_nothing(caplog: pytest.LogCaptureFixture
         await anext(informer.watch())
     gc.collect()
     assert caplog.records == []
+
+
+@virtual_time
+async def test_a_predicate_for_which_nothing_holds_lets_others_run() -> None:
+    host = FakeHost()
+    for number in range(1000):
+        host.define(f"d{number}")
+    looked = turns = 0
+
+    def nothing(domain: vi.Domain) -> bool:
+        nonlocal looked
+        looked += 1
+        return False
+
+    async with host.connect(resync_period=None) as informer, informer.watch(where=nothing) as all_:
+        waiting = asyncio.ensure_future(anext(all_))
+        while not waiting.done():
+            turns += 1
+            await asyncio.sleep(0)
+        assert looked == 1000
+        assert turns > 1000 / 32
+        assert isinstance(await waiting, vi.Synced)
+
+
+@virtual_time
+async def test_events_that_nobody_wants_let_others_run() -> None:
+    host = FakeHost()
+    web = host.define("web")
+    host.start(web)
+    async with host.connect(resync_period=None) as informer:
+        events = informer.events(where=lambda domain: domain.name == "db")
+        for _ in range(200):
+            host.reset(web)
+        await informer.sync()
+        assert len(events) == 200
+        waiting = asyncio.ensure_future(anext(events))
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        assert 0 < len(events) < 200
+        host.define("db")
+        assert (await waiting).type == "Defined"

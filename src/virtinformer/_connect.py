@@ -39,7 +39,8 @@ def connect(
         event_ids: libvirt's event ids to register for; ``None`` for all that the
             host knows. Life-cycle events are always among them.
         history: how many changes are kept for ``since=``.
-        connect_timeout: seconds to wait for a host that is not up yet.
+        connect_timeout: seconds to wait for a host that is not up yet. One that is
+            up and only slow is waited for longer, as long as it answers now and then.
         keepalive: seconds between two probes, and how many of them may go
             unanswered before the connection is given up; ``None`` for no probes.
         auth: asked for credentials: ``auth(kind, prompt, default)`` with a kind

@@ -3,7 +3,8 @@
 A registration is a subscriber with a task of its own that calls a handler for
 every delta, one call at a time. Whatever a handler does stays there: an
 exception is logged and counted, one that waits for ever delays only itself, and
-one that blocks the event loop is named in the log.
+one that blocks the event loop is named in the log. One that does not let itself be
+cancelled holds up who closes its registration, and the informer for some seconds.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from functools import partial
 from types import TracebackType
 from typing import Any, Self
 
-from ._core.fifo import DeltaFifo, EventFifo
+from ._core.fifo import SKIPPED, DeltaFifo, EventFifo, Skipped
 from ._core.model import Added, Change, Deleted, Delta, Domain, DomainEvent, Synced, Updated
 from .exceptions import NotSynced
 from .streams import require_loop
@@ -132,12 +133,32 @@ class Registration:
         to its end.
         """
         require_loop(self._loop)
+        task = self.stop(asyncio.current_task())
+        if task is not None:
+            await asyncio.wait([task])
+
+    def stop(self, closer: asyncio.Task[Any] | None) -> asyncio.Task[None] | None:
+        """Begin to close; return the task whose end is to be waited for, if any.
+
+        Args:
+            closer: who will wait. The handler's own task cannot wait for itself.
+        """
         # Also for a handler that swallows its cancellation.
         self._closing = True
-        if asyncio.current_task() is self._task:
-            return
+        if closer is self._task:
+            return None
         self._task.cancel()
-        await asyncio.wait([self._task])
+        return self._task
+
+    def abandon(self, seconds: float) -> None:
+        """Wait no longer for a handler that does not end (called by the informer)."""
+        self._fail_synced()
+        _logger.critical(
+            "Handler %s swallows its cancellation: it still runs, %g s after it was told "
+            "to end, and the informer is closed without it. Let it raise CancelledError again",
+            self._name,
+            seconds,
+        )
 
     def when_closed(self, function: Callable[[Registration], None]) -> None:
         """Have a function called when the handler will not be called any more."""
@@ -154,43 +175,52 @@ class Registration:
     ) -> None:
         await self.aclose()
 
-    def _ended(self, task: asyncio.Task[None]) -> None:
+    def _fail_synced(self) -> None:
         if not self._synced.done():
             self._synced.set_exception(
                 NotSynced(f"the registration of {self._name} was closed before it was synced")
             )
             # Nobody may have been waiting; then the exception is no news.
             self._synced.exception()
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        self._fail_synced()
         if not task.cancelled() and task.exception() is not None:
             _logger.critical("The task of handler %s died", self._name, exc_info=task.exception())
 
     async def _run(self) -> None:
         while not self._closing:
             item = self._next()
-            if item is not None:
-                await self._deliver(item)
-                # A handler that never waits must not keep the loop to itself.
-                await asyncio.sleep(0)
+            if item is None:
+                self._news.clear()
+                await self._news.wait()
                 continue
-            self._news.clear()
-            await self._news.wait()
+            if item is not SKIPPED:
+                await self._deliver(item)
+            # Neither a handler that never waits nor a predicate for which nothing holds
+            # must keep the loop to itself.
+            await asyncio.sleep(0)
 
-    def _next(self) -> Delta | Synced | DomainEvent | None:
+    def _next(self) -> Delta | Synced | DomainEvent | Skipped | None:
         """What comes next by version; an event before the delta that it is folded into.
 
         One of each is taken out ahead, to be compared: neither kind can keep the
         other from being delivered.
         """
-        self._delta = self._delta or self._deltas.pop()
-        self._event = self._event or self._pop_event()
-        delta, event = self._delta, self._event
+        delta = self._delta or self._deltas.pop()
+        event = self._event or self._pop_event()
+        self._delta = None if delta is SKIPPED else delta
+        self._event = None if event is SKIPPED else event
+        if delta is SKIPPED or event is SKIPPED:
+            # What comes next of that kind may be the earlier one.
+            return SKIPPED
         if event is None or (delta and delta.resource_version < event.resource_version):
             self._delta = None
             return delta
         self._event = None
         return event
 
-    def _pop_event(self) -> DomainEvent | None:
+    def _pop_event(self) -> DomainEvent | Skipped | None:
         event = self._events.pop()
         if event is None:
             self._report_overflow()
@@ -219,13 +249,12 @@ class Registration:
             return
         try:
             await _Watched(_called(function, *args, **options), self._complain)
-        except asyncio.CancelledError as error:
-            task = asyncio.current_task()
-            if task is None or task.cancelling():
+        except Exception as error:  # noqa: BLE001 - whatever a handler raises goes no further
+            self._failed(method, about, error)
+        except (asyncio.CancelledError, BaseExceptionGroup) as error:
+            if _ends_task(error):
                 raise
             # Not ours: the handler waited for something that was cancelled.
-            self._failed(method, about, error)
-        except Exception as error:  # noqa: BLE001 - whatever a handler raises goes no further
             self._failed(method, about, error)
 
     def _complain(self, blocked: float) -> None:
@@ -256,6 +285,15 @@ class Registration:
             self._events.overflowed,
         )
         self._events = self._new_events()
+
+
+def _ends_task(error: BaseException) -> bool:
+    """Whether the task itself is cancelled, or the whole program is to end."""
+    task = asyncio.current_task()
+    if task is None or task.cancelling():
+        return True
+    exits = (KeyboardInterrupt, SystemExit)
+    return isinstance(error, BaseExceptionGroup) and error.subgroup(exits) is not None
 
 
 async def _called(function: Callable[..., Any], *args: object, **options: object) -> None:

@@ -22,8 +22,9 @@ class Health:
         epoch: the number of the connection, from 1.
         last_contact: when the host last said anything, UTC; ``None`` if never.
         staleness: seconds for which a host that should have spoken has said
-            nothing: since the last contact if there is no connection or an
-            answer is due, and 0.0 if nothing is due.
+            nothing: since the last contact if there is no connection; since it
+            was asked, or said something after that, if an answer is due; and
+            0.0 if nothing is due.
         last_error: what went wrong last, if anything ever did.
         reconnects: how often the connection was lost and made again.
     """

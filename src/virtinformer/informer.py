@@ -46,7 +46,11 @@ class DomainInformer:
     reader sees, and carries one strictly increasing version. It is served from
     memory: the reads neither block nor await.
 
-    Use it with ``async with``; inside, it is synced. Leaving closes everything.
+    Use it with ``async with``; inside, it is synced. Leaving closes everything:
+    the connection at once, streams when what waited was given, and handlers by
+    cancellation. A handler that has not ended after 5 seconds is named in the log
+    and left to itself, so that leaving always comes to an end. A handler, too, may
+    close the informer; its own call then goes on to its end, and is its last.
 
     Args:
         source: the host; `virtinformer.connect` makes one from a URI.
@@ -56,7 +60,8 @@ class DomainInformer:
         transform: applied to every domain before it is stored, for example to
             drop the XML; must return a `Domain` of the same UUID.
         history: how many changes are kept for ``since=``.
-        connect_timeout: seconds to wait for a host that is not up yet.
+        connect_timeout: seconds to wait for a host that is not up yet. One that is
+            up and only slow is waited for longer, as long as it answers now and then.
         random: gives numbers from 0.0 up to 1.0, for jitter.
     """
 
@@ -139,17 +144,20 @@ class DomainInformer:
 
     async def _close(self, runner: Runner) -> None:
         self._closed = True
-        closing = asyncio.ensure_future(self._close_all(runner))
+        # A handler that closes must not wait for itself.
+        closing = asyncio.ensure_future(self._close_all(runner, asyncio.current_task()))
         # Shielded twice, from anyio's cancellation and from asyncio's: a task that is
         # cancelled while it closes, too, leaves nothing behind.
         with anyio.CancelScope(shield=True):
             await _despite_cancellation(closing)
 
-    async def _close_all(self, runner: Runner) -> None:
+    async def _close_all(self, runner: Runner, closer: asyncio.Task[Any] | None) -> None:
+        ending = self._subscribers.close(closer)
+        # First what is ours to end: handlers end when they like, and may wait for the host.
         try:
-            await self._subscribers.aclose()
-        finally:
             await runner.aclose()
+        finally:
+            await self._subscribers.wait(ending)
 
     # ------------------------------------------------------------------ reads
 
@@ -196,16 +204,14 @@ class DomainInformer:
         reflector = self._reflector
         now = self._loop.time() if self._loop is not None else 0.0
         contact = reflector.last_contact
-        silence = now - contact if contact is not None else 0.0
+        quiet = now - contact if contact is not None else 0.0
         connected = reflector.connected and not self._closed
         return Health(
             connected=connected,
             synced=reflector.synced and not self._closed,
             epoch=reflector.epoch,
-            last_contact=None
-            if contact is None
-            else datetime.now(UTC) - timedelta(seconds=silence),
-            staleness=silence if reflector.waits_for_host or not connected else 0.0,
+            last_contact=None if contact is None else datetime.now(UTC) - timedelta(seconds=quiet),
+            staleness=self._runner.silence if self._runner and connected else quiet,
             last_error=reflector.last_error,
             reconnects=max(0, reflector.connections - 1),
         )
@@ -215,7 +221,7 @@ class DomainInformer:
         counters = self._reflector.counters
         subscribers = list(self._subscribers)
         return Statistics(
-            domains=len(self._store.snapshot()),
+            domains=len(self._store),
             resource_version=self._store.resource_version,
             events_received=counters.events_received,
             events_delivered=counters.events_told,

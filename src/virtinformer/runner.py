@@ -4,6 +4,10 @@ Everything here happens on one event loop, and nothing waits: the source posts
 inputs, the reflector turns them into effects, and these are performed at once. A
 burst of inputs is worked off a slice at a time, so that other tasks of the loop
 run in between.
+
+No fault in here stops the work: it is logged, a request that could not be handed
+to the source is answered with the end of its connection, and what comes next is
+taken in as ever.
 """
 
 from __future__ import annotations
@@ -12,19 +16,22 @@ import asyncio
 import itertools
 import logging
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from typing import Final
 from uuid import UUID
 
 from ._core.barriers import FIRST_SYNC
 from ._core.messages import (
     Cancel,
+    Connect,
     Connected,
     ConnectFailed,
     Deliver,
+    Disconnect,
     Disconnected,
     Effect,
     Input,
+    Listed,
     ListFailed,
     Observed,
     ReadFailed,
@@ -37,7 +44,7 @@ from ._core.messages import (
 from ._core.model import Change
 from ._core.reflector import Reflector
 from .exceptions import ConnectError, NotSynced, ReadError
-from .source import Source
+from .source import Request, Source
 
 __all__ = ["Runner"]
 
@@ -45,6 +52,12 @@ _logger = logging.getLogger("virtinformer.informer")
 
 SLICE: Final = 16
 """So many inputs are worked off before other tasks of the loop get their turn."""
+
+SILENCE: Final = 10.0
+"""A host that owes an answer and says nothing for so many seconds is more than slow."""
+
+RESPITE: Final = 1.0
+"""After a fault the clock does not set off the work again before so many seconds have passed."""
 
 
 class Runner:
@@ -70,6 +83,8 @@ class Runner:
         self._working = False
         self._closed = False
         self._timer: asyncio.TimerHandle | None = None
+        self._alarm: asyncio.TimerHandle | None = None
+        self._said: dict[UUID | None, str] = {}
         self._patience = 0.0
         self._give_up_at = 0.0
         self._tokens = itertools.count(FIRST_SYNC + 1)
@@ -81,7 +96,8 @@ class Runner:
         """Start, and return when the host was read for the first time.
 
         Args:
-            patience: seconds to wait for a host that is not up yet.
+            patience: seconds to wait for a host that is not up yet. One that is up
+                and only takes long is waited for until it falls silent.
 
         Raises:
             ConnectError: if trying again cannot help, or did not for so long.
@@ -92,11 +108,11 @@ class Runner:
         self._source.start(self.post)
         synced = self._barriers[FIRST_SYNC] = self._loop.create_future()
         self.post([Start()])
-        alarm = self._loop.call_at(self._give_up_at, self._lose_patience)
+        self._watch(self._give_up_at)
         try:
             await synced
         finally:
-            alarm.cancel()
+            self._watch(None)
 
     async def aclose(self) -> None:
         """Stop, and let nobody wait any longer."""
@@ -110,9 +126,29 @@ class Runner:
 
     def _lose_patience(self) -> None:
         """The time to connect is over: fail, unless all goes well and only takes long."""
-        in_trouble = self._reflector.counters.list_errors > 0
-        if not self._reflector.connected or in_trouble:
+        if not self._reflector.connected:
             self._give_up(self._reflector.last_error)
+            return
+        patience = SILENCE - self.silence
+        if patience > 0:
+            self._watch(self._loop.time() + patience)
+        else:
+            # What went wrong earlier is not why it is silent now.
+            self._give_up(None)
+
+    def _watch(self, when: float | None) -> None:
+        if self._alarm is not None:
+            self._alarm.cancel()
+        self._alarm = None if when is None else self._loop.call_at(when, self._lose_patience)
+
+    @property
+    def silence(self) -> float:
+        """Seconds for which a host that owes an answer has said nothing; 0.0 if it owes none."""
+        owing_since = self._reflector.waiting_since
+        if owing_since is None:
+            return 0.0
+        contact = self._reflector.last_contact
+        return self._loop.time() - (owing_since if contact is None else max(contact, owing_since))
 
     def _reconsider(self, error: Exception) -> None:
         hopeless = isinstance(error, ConnectError) and error.permanent
@@ -144,8 +180,8 @@ class Runner:
         """
         token = next(self._tokens)
         passed = self._barriers[token] = self._loop.create_future()
-        self.post([Require(token, self._source.stamp(), uuid)])
         try:
+            self.post([Require(token, self._source.stamp(), uuid)])
             await passed
         finally:
             if self._barriers.pop(token, None) is not None:
@@ -179,18 +215,50 @@ class Runner:
         """Work off a slice of what came, and come back for the rest."""
         if self._closed:
             return
-        inputs = [self._inbox.popleft() for _ in range(min(SLICE, len(self._inbox)))]
-        for input_ in inputs:
-            self._note(input_)
         # What the source posts while it performs an effect waits its turn.
         self._working = True
-        for effect in self._reflector.receive(inputs, self._loop.time()):
-            self._perform(effect)
+        earliest = 0.0
+        waiting = len(self._inbox)
+        try:
+            self._work_off()
+        except Exception as error:  # noqa: BLE001 - a fault must not end the work
+            self._report(error)
+            if waiting and len(self._inbox) == waiting:
+                self._inbox.popleft()  # what cannot even be looked at must not stay for ever
+            # An alarm that cannot be attended to is due for ever.
+            earliest = self._loop.time() + RESPITE
+        finally:
+            self._go_on(earliest)
+
+    def _work_off(self) -> None:
+        for effect in self._reflector.receive(self._slice(), self._loop.time()):
+            try:
+                self._perform(effect)
+            except Exception as error:  # noqa: BLE001 - the other effects are to be performed, too
+                self._report(error)
+                self._inbox.extend(_answers(effect, error))
+
+    def _slice(self) -> Iterator[Input]:
+        # One at a time: a fault costs the input that it came of, not those behind it.
+        for _ in range(min(SLICE, len(self._inbox))):
+            input_ = self._inbox.popleft()
+            self._note(input_)
+            yield input_
+
+    def _report(self, error: Exception) -> None:
+        _logger.error(
+            "A fault in the informer of %s itself; it goes on. Please report it",
+            self._source.name,
+            exc_info=error,
+        )
+
+    def _go_on(self, earliest: float) -> None:
         self._working = bool(self._inbox)
+        deadline = self._reflector.deadline
         if self._working:
             self._loop.call_soon(self._work)
         else:
-            self._set_timer(self._reflector.deadline)
+            self._set_timer(deadline if deadline is None else max(deadline, earliest))
 
     def _set_timer(self, deadline: float | None) -> None:
         if self._timer is not None:
@@ -225,7 +293,28 @@ class Runner:
                 _logger.log(logging.WARNING if news else logging.DEBUG, "%s", error)
                 self._reconsider(error)
             case ListFailed(error=error):
-                _logger.warning("Listing the domains of %s failed: %s", name, error)
+                level = self._level_of(None, error)
+                _logger.log(level, "Listing the domains of %s failed: %s", name, error)
                 self._reconsider(error)
             case Observed(uuid=uuid, result=ReadFailed(error=error)):
-                _logger.warning("Reading domain %s of %s failed: %s", uuid, name, error)
+                level = self._level_of(uuid, error)
+                _logger.log(level, "Reading domain %s of %s failed: %s", uuid, name, error)
+            case Observed(uuid=uuid):
+                self._said.pop(uuid, None)
+            case Listed():
+                self._said.pop(None, None)
+
+    def _level_of(self, uuid: UUID | None, error: Exception) -> int:
+        """How loud to be: what fails for ever is tried for ever, and is news only once."""
+        text = str(error)
+        news = self._said.get(uuid) != text
+        self._said[uuid] = text
+        return logging.WARNING if news else logging.DEBUG
+
+
+def _answers(effect: Effect, error: Exception) -> Iterator[Input]:
+    """What to say in place of a source that failed to take a request: nobody else will."""
+    if isinstance(effect, Connect):
+        yield ConnectFailed(effect.epoch, error)
+    elif isinstance(effect, Request) and not isinstance(effect, Disconnect):
+        yield Disconnected(effect.epoch, error)

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import Generic, Self, TypeVar
 
-from ._core.fifo import DeltaFifo, EventFifo
+from ._core.fifo import SKIPPED, DeltaFifo, EventFifo, Skipped
 from ._core.model import Change, Delta, DomainEvent, Synced
 from .exceptions import EventLoopError, VersionExpired
 
@@ -65,7 +65,7 @@ class Stream(ABC, Generic[T]):
         """Take in a change (called by the informer)."""
 
     @abstractmethod
-    def _pop(self) -> T | None: ...
+    def _pop(self) -> T | Skipped | None: ...
 
     @abstractmethod
     def __len__(self) -> int: ...
@@ -99,6 +99,10 @@ class Stream(ABC, Generic[T]):
         await self._breathe()
         while not self._ended:
             item = self._pop()
+            if item is SKIPPED:
+                # A predicate for which nothing holds must not keep the loop to itself.
+                await asyncio.sleep(0)
+                continue
             if item is not None:
                 return item
             if self._closed:
@@ -140,7 +144,7 @@ class DeltaStream(Stream[Delta | Synced]):
             self._fifo.push(change)
             self.wake()
 
-    def _pop(self) -> Delta | Synced | None:
+    def _pop(self) -> Delta | Synced | Skipped | None:
         return self._fifo.pop()
 
     def __len__(self) -> int:
@@ -161,7 +165,7 @@ class EventStream(Stream[DomainEvent]):
             self._fifo.push(change)
             self.wake()
 
-    def _pop(self) -> DomainEvent | None:
+    def _pop(self) -> DomainEvent | Skipped | None:
         event = self._fifo.pop()
         if event is None and self._fifo.overflowed is not None:
             raise VersionExpired(

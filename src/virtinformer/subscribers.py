@@ -5,13 +5,19 @@ from __future__ import annotations
 import asyncio
 import weakref
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, Final
 
 from ._core.model import Change
 from .handlers import Registration
 from .streams import Stream
 
 __all__ = ["Subscribers"]
+
+PATIENCE: Final = 5.0
+"""Seconds that handlers are given to end when the informer is closed."""
+
+Ending = dict[asyncio.Task[None], Registration]
+"""The tasks of handlers that are told to end."""
 
 
 class Subscribers:
@@ -55,9 +61,26 @@ class Subscribers:
         """How many exceptions handlers have raised."""
         return self._past_errors + sum(registration.errors for registration in self._registrations)
 
-    async def aclose(self) -> None:
-        """End every stream, and every handler."""
+    def close(self, closer: asyncio.Task[Any] | None) -> Ending:
+        """End every stream, and begin to end every handler; return whose end to `wait` for.
+
+        Args:
+            closer: who closes. If that is a handler, its call goes on to its end.
+        """
         for stream in self._streams:
             stream.close()
         # All at once: one handler that takes its time to end does not prolong another's life.
-        await asyncio.gather(*(registration.aclose() for registration in self._registrations))
+        stopped = [(each.stop(closer), each) for each in self._registrations]
+        return {task: registration for task, registration in stopped if task is not None}
+
+    async def wait(self, ending: Ending) -> None:
+        """Wait until handlers have ended, but not for ever.
+
+        One that swallows its cancellation would keep the whole program from
+        ending: it is named in the log, and left to itself.
+        """
+        if not ending:
+            return
+        _, left = await asyncio.wait(ending, timeout=PATIENCE)
+        for task in left:
+            ending[task].abandon(PATIENCE)

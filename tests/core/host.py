@@ -192,8 +192,8 @@ class Host:
                 assert self.epoch is None, "asked of a connection that was replaced"
             case Subscribe():
                 self.connecting.append(effect)
-            case Disconnect():
-                assert self.epoch is None, "closed a connection that is open"
+            case Disconnect(epoch=epoch):
+                self.close(epoch)
             case List():
                 assert self.listing is None, "two lists at a time"
                 self.listing = Listing(effect)
@@ -232,10 +232,20 @@ class Host:
             self.epoch = effect.epoch
             self.inbox.append(Connected(effect.epoch))
 
+    def close(self, epoch: int) -> None:
+        """The other side wants that connection no longer, or not any more the one it asked for."""
+        self.connecting = deque(effect for effect in self.connecting if effect.epoch != epoch)
+        if epoch == self.epoch:
+            self.drop()
+
     def disconnect(self) -> None:
         """The daemon goes away; events that were not delivered are lost."""
         assert self.epoch is not None
         self.inbox.append(Disconnected(self.epoch, REFUSED))
+        self.drop()
+
+    def drop(self) -> None:
+        """There is no connection any more; answers may still be on their way."""
         self.zombies += [f.flying for f in self.flights.values() if f.flying is not None]
         self.zombies += self.list_reads
         self.epoch = None

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from typing import Any
+from uuid import UUID
 
 import attrs
 import pytest
 
-from virtinformer._core.fifo import FOLDED_EVENTS, DeltaFifo, EventFifo
+from virtinformer._core.fifo import CANDIDATES, FOLDED_EVENTS, SKIPPED, DeltaFifo, EventFifo
 from virtinformer._core.model import (
     Added,
     Deleted,
@@ -294,9 +295,29 @@ def test_an_overflow_keeps_what_waits_and_takes_no_more() -> None:
     fifo = EventFifo(2)
     fifo.push(add(A1, event(A1)))
     fifo.push(update(A1, A3, event(A3, 2), event(A3, 3)))
-    assert fifo.overflowed == 3
+    assert fifo.overflowed == 2
     fifo.push(add(make(B, 4), event(make(B, 4))))
-    assert fifo.overflowed == 3
+    assert fifo.overflowed == 2
     assert len(fifo) == 1
     assert fifo.pop() is not None
     assert fifo.pop() is None
+
+
+def test_a_slow_predicate_is_asked_of_a_few_at_a_time() -> None:
+    """So that a subscriber whom nothing interests does not keep the loop from others."""
+    asked: list[UUID] = []
+
+    def never(domain: Domain) -> bool:
+        asked.append(domain.uuid)
+        return False
+
+    fifo, events = DeltaFifo(never), EventFifo(1000, never)
+    for number in range(CANDIDATES + 1):
+        domain = make(UUID(int=number), number + 1)
+        fifo.push(add(domain, event(domain)))
+        events.push(add(domain, event(domain)))
+    assert fifo.pop() is SKIPPED
+    assert len(asked) == CANDIDATES
+    assert fifo.pop() is None
+    assert events.pop() is SKIPPED
+    assert events.pop() is None

@@ -709,7 +709,7 @@ class CoreMachine(RuleBasedStateMachine):
 
     def check_quiet(self) -> None:
         assert not self.passes, "somebody waits for ever"
-        assert not self.reflector.waits_for_host
+        assert self.reflector.waiting_since is None
         assert self.reflector._tracker.timetable.next is None
         for record in self.records():
             assert record.idle, record

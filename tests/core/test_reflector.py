@@ -93,6 +93,7 @@ INPUTS = tuple(inputs(Driver(), 1))
 NEXT = {
     (Phase.DISCONNECTED, Connected): Phase.SUBSCRIBING,
     (Phase.DISCONNECTED, ConnectFailed): Phase.BACKOFF,
+    (Phase.DISCONNECTED, Disconnected): Phase.BACKOFF,
     (Phase.SUBSCRIBING, Subscribed): Phase.LISTING,
     (Phase.SUBSCRIBING, Disconnected): Phase.BACKOFF,
     (Phase.LISTING, Disconnected): Phase.BACKOFF,
@@ -105,6 +106,8 @@ DOES: dict[tuple[Phase, type], list[type]] = {
     (Phase.DISCONNECTED, Start): [Connect],
     (Phase.DISCONNECTED, Connected): [Subscribe],
     (Phase.SUBSCRIBING, Subscribed): [List],
+    (Phase.DISCONNECTED, ConnectFailed): [Disconnect],
+    (Phase.DISCONNECTED, Disconnected): [Disconnect],
     (Phase.SUBSCRIBING, Disconnected): [Disconnect],
     (Phase.LISTING, Disconnected): [Disconnect],
     (Phase.LIVE, Disconnected): [Disconnect],
@@ -145,9 +148,9 @@ def test_the_way_to_live() -> None:
     states += [driver.reflector.connected, driver.reflector.synced]
     assert driver.reflector.last_contact == driver.now
     driver.receive(Subscribed(1))
-    states += [driver.reflector.waits_for_host]
+    states += [driver.reflector.waiting_since is not None]
     driver.answer_list({A: shut_off()})
-    states += [driver.reflector.synced, driver.reflector.waits_for_host]
+    states += [driver.reflector.synced, driver.reflector.waiting_since is not None]
     assert states == [False, True, False, True, True, False]
     kinds = [type(effect) for effect in driver.effects]
     assert kinds[:3] == [Connect, Subscribe, List]
@@ -854,4 +857,4 @@ def test_a_source_may_read_eagerly() -> None:
     driver.receive(event, outcome)
     assert driver.told == ["Started"]
     assert driver.reads() == []
-    assert not driver.reflector.waits_for_host
+    assert driver.reflector.waiting_since is None

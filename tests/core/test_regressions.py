@@ -5,12 +5,20 @@ from __future__ import annotations
 from uuid import UUID
 
 from virtinformer._core.barriers import FIRST_SYNC
-from virtinformer._core.messages import List, Require
-from virtinformer._core.reflector import SLICE
+from virtinformer._core.messages import (
+    Connect,
+    ConnectFailed,
+    Disconnect,
+    List,
+    Listed,
+    Require,
+    Start,
+)
+from virtinformer._core.reflector import ANSWER, SLICE, Phase
 from virtinformer._core.tracker import FAILURES
 from virtinformer._core.vocabulary import DomainState, EventKind, LifecycleType
 
-from .driving import ERROR, GONE, A, Driver, running, shut_off
+from .driving import ERROR, GONE, A, B, Driver, running, shut_off
 
 DEFINED, UNDEFINED, STARTED = (
     LifecycleType.DEFINED,
@@ -232,3 +240,117 @@ def test_a_transient_domain_seen_on_its_way_out() -> None:
     driver.answer(A, GONE)
     assert driver.kinds == ["Deleted"]
     assert driver.told == ["Stopped"]
+
+
+def test_a_host_that_goes_mute_while_it_is_opened_is_given_up() -> None:
+    """libvirt probes no connection that is being opened: nothing else would ever end it."""
+    driver = Driver().go_live({A: shut_off()})
+    driver.disconnect()
+    for _ in range(3):
+        backed_off_until = driver.reflector.deadline
+        assert backed_off_until is not None
+        driver.pass_time(backed_off_until - driver.now)
+        assert driver.phase is Phase.DISCONNECTED
+        driver.forget()
+        mute = driver.epoch
+        driver.pass_time(ANSWER)
+        assert driver.of(Disconnect) == [Disconnect(mute)]
+    assert isinstance(driver.reflector.last_error, TimeoutError)
+
+
+def test_a_connection_that_breaks_before_it_is_said_to_be_open_is_tried_again() -> None:
+    driver = Driver()
+    driver.receive(Start())
+    driver.disconnect()
+    driver.pass_time(1.0)
+    assert driver.of(Connect) == [Connect(1), Connect(2)]
+
+
+def test_a_connection_that_could_not_be_opened_is_freed() -> None:
+    driver = Driver()
+    driver.receive(Start())
+    driver.receive(ConnectFailed(1, ERROR))
+    assert driver.of(Disconnect) == [Disconnect(1)]
+
+
+def test_domains_that_come_by_the_thousand_are_read_within_one_period() -> None:
+    """The first round was planned when there was nothing to read."""
+    driver = Driver(period=60.0).go_live({})
+    driver.pass_time(1.0)
+    many = {UUID(int=n): shut_off(f"n{n}") for n in range(1500)}
+    for uuid, seen in many.items():
+        driver.tell(uuid, seen, driver.make_event(uuid, DEFINED))
+    driver.forget()
+    began = driver.now
+    read: set[UUID] = set()
+    while read != set(many):
+        deadline = driver.reflector.deadline
+        assert deadline is not None
+        driver.pass_time(deadline - driver.now)
+        read |= driver.of(List)[-1].only or frozenset()
+        driver.answer_list(many, reads=read)
+    assert driver.now - began <= 60.0
+
+
+def test_a_sweep_that_met_another_list_is_made_as_soon_as_that_is_over() -> None:
+    driver = Driver(period=60.0).go_live({A: shut_off()})
+    driver.pass_time(50.0)
+    driver.require(1)
+    driver.pass_time(15.0)
+    driver.forget()
+    driver.answer_list({A: shut_off()})
+    assert [effect.only for effect in driver.of(List)] == [frozenset({A})]
+
+
+def test_a_slice_whose_list_failed_is_in_the_next() -> None:
+    many = {UUID(int=n): shut_off(f"n{n}") for n in range(3 * SLICE)}
+    driver = Driver(period=60.0).go_live(many)
+    driver.pass_time(20.0)
+    first = driver.of(List)[-1].only
+    assert first
+    driver.fail_list()
+    driver.pass_time(20.0)
+    second = driver.of(List)[-1].only
+    assert second
+    assert first < second
+
+
+def test_failed_sweeps_do_not_count_against_a_sync() -> None:
+    driver = Driver(period=60.0).go_live({A: shut_off()})
+    for _ in range(FAILURES):
+        driver.pass_time(60.0)
+        driver.fail_list()
+    driver.require(1)
+    driver.fail_list()
+    assert driver.rejected == []
+
+
+def test_an_event_of_this_connection_is_waited_for_after_a_relist() -> None:
+    """SHUTDOWN came, the list sees the end already, STOPPED is on its way."""
+    driver = Driver().go_live({A: running()})
+    driver.reconnect()
+    began = driver.stamp()
+    driver.receive(driver.make_event(A, LifecycleType.SHUTDOWN, id=1))
+    driver.receive(Listed(driver.epoch, began, frozenset({A})))
+    driver.answer(A, shut_off())
+    driver.tell(A, shut_off(), driver.make_event(A, STOPPED, 1))
+    driver.pass_time(1.0)
+    assert driver.told == ["Shutdown", "Stopped"]
+
+
+def test_it_is_not_synced_before_the_last_read_of_a_relist() -> None:
+    driver = Driver().go_live({A: shut_off(), B: shut_off()})
+    driver.reconnect()
+    driver.answer_list({A: shut_off()})
+    assert driver.phase is Phase.LIVE
+    assert not driver.reflector.synced
+    driver.answer(B, GONE)
+    assert driver.reflector.synced
+
+
+def test_a_quiet_hour_is_no_debt() -> None:
+    driver = Driver().go_live({A: shut_off()})
+    driver.pass_time(3600.0)
+    assert driver.reflector.waiting_since is None
+    driver.require(1, A)
+    assert driver.reflector.waiting_since == driver.now

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 from typing import Any
+from uuid import UUID
 
 import pytest
 
 import virtinformer as vi
 from tests.guarantees.witness import Witness, now
 from tests.loops import virtual_time
+from virtinformer._core.model import Change
+from virtinformer.subscribers import PATIENCE
 from virtinformer.testing import FakeHost
 
 pytestmark = virtual_time
@@ -112,7 +116,17 @@ async def test_different_registrations_are_independent() -> None:
         assert fast.methods[-1] == "delete"
 
 
-@pytest.mark.parametrize("error", [ValueError("boom"), asyncio.CancelledError(), TimeoutError()])
+@pytest.mark.parametrize(
+    "error",
+    [
+        ValueError("boom"),
+        asyncio.CancelledError(),
+        TimeoutError(),
+        ExceptionGroup("of several", [ValueError("boom")]),
+        BaseExceptionGroup("leaked", [asyncio.CancelledError()]),
+    ],
+    ids=repr,
+)
 async def test_an_exception_is_logged_with_the_delta_and_counted_and_goes_no_further(
     error: BaseException, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -148,6 +162,38 @@ async def test_an_exception_is_logged_with_the_delta_and_counted_and_goes_no_fur
         assert str(web) in record.getMessage()
         assert record.exc_info is not None
         assert record.exc_info[1] is error
+
+
+async def test_a_group_ends_a_handler_that_is_cancelled(caplog: pytest.LogCaptureFixture) -> None:
+    host = FakeHost()
+    host.define("web")
+    async with host.connect() as informer:
+
+        class Groups:
+            async def on_add(self, domain: vi.Domain) -> None:
+                try:
+                    await asyncio.Event().wait()
+                except asyncio.CancelledError as error:
+                    raise BaseExceptionGroup("tidied up", [error, ValueError()]) from None
+
+        registration = informer.add_event_handler(Groups())
+        await asyncio.sleep(1)
+        await registration.aclose()
+        assert informer.statistics().subscribers == 0
+    assert "The task of handler" in caplog.text
+
+
+async def test_a_group_with_the_end_of_the_program_in_it_is_not_contained() -> None:
+    host = FakeHost()
+    host.define("web")
+    async with host.connect() as informer:
+
+        class Exits:
+            def on_add(self, domain: vi.Domain) -> None:
+                raise BaseExceptionGroup("on the way out", [SystemExit()])
+
+        with pytest.raises(vi.NotSynced):
+            await informer.add_event_handler(Exits()).wait_synced()
 
 
 async def test_errors_of_closed_registrations_stay_counted() -> None:
@@ -278,3 +324,109 @@ async def test_leaving_does_not_wait_for_handlers_one_after_another() -> None:
         await asyncio.sleep(1)
         began = now()
     assert now() == began + 1
+
+
+async def test_a_handler_may_close_the_informer() -> None:
+    host = FakeHost()
+    for number in range(3):
+        host.define(f"d{number}")
+    calls: list[str] = []
+    stack = contextlib.AsyncExitStack()
+    informer = await stack.enter_async_context(host.connect())
+
+    @informer.on_add
+    async def added(domain: vi.Domain) -> None:
+        await stack.aclose()
+        await asyncio.sleep(1)
+        calls.append(domain.name)
+
+    other = informer.add_event_handler(Recorder(1e9))
+    async with asyncio.timeout(3):
+        with pytest.raises(vi.NotSynced):
+            await other.wait_synced()
+        await asyncio.sleep(2)
+    assert len(calls) == 1
+    assert host.open_connections == 0
+    assert informer.statistics().subscribers == 0
+
+
+@pytest.mark.parametrize("cancelled", [False, True])
+async def test_leaving_with_a_handler_that_cannot_be_cancelled_ends(
+    cancelled: bool, caplog: pytest.LogCaptureFixture
+) -> None:
+    host = FakeHost()
+    host.define("web")
+    free = asyncio.Event()
+
+    class Stubborn:
+        async def on_add(self, domain: vi.Domain) -> None:
+            while not free.is_set():
+                with contextlib.suppress(asyncio.CancelledError):
+                    await free.wait()
+
+    async def work() -> vi.Registration:
+        async with host.connect() as informer:
+            registration = informer.add_event_handler(Stubborn())
+            await asyncio.sleep(1)
+        return registration
+
+    task = asyncio.create_task(work())
+    await asyncio.sleep(2)
+    assert host.open_connections == 0, "the connection does not wait for handlers"
+    if cancelled:
+        task.cancel()
+    await asyncio.wait([task])
+    assert now() == pytest.approx(1 + PATIENCE, abs=0.1)
+    assert task.cancelled() is cancelled
+    (record,) = [r for r in caplog.records if r.levelno == logging.CRITICAL]
+    assert "Stubborn swallows its cancellation" in record.getMessage()
+    if not cancelled:
+        with pytest.raises(vi.NotSynced, match="closed before it was synced"):
+            await task.result().wait_synced()
+    free.set()
+    await asyncio.sleep(0.1)
+
+
+@pytest.mark.parametrize("kind", ["deltas", "events"])
+async def test_a_predicate_for_which_nothing_holds_lets_others_run(kind: str) -> None:
+    host = FakeHost()
+    web = host.define("web")
+    host.start(web)
+    looked = turns = 0
+
+    def nothing(domain: vi.Domain) -> bool:
+        nonlocal looked
+        looked += 1
+        return False
+
+    class Handler:
+        def on_event(self, event: vi.DomainEvent) -> None:
+            raise AssertionError
+
+    if kind == "deltas":
+        for number in range(1000):
+            host.define(f"d{number}")
+    async with host.connect(resync_period=None) as informer:
+        registration = informer.add_event_handler(Handler(), where=nothing)
+        if kind == "events":
+            await registration.wait_synced()
+            registration._deltas.push = lambda change: None  # type: ignore[method-assign]
+            (change,) = [c for c in await changes_of_a_reset(host, informer, web) if c.events]
+            looked = 0
+            for _ in range(1000):
+                registration.push(change)
+        while looked < 1000:
+            turns += 1
+            await asyncio.sleep(0)
+        assert turns > 1000 / 32 - 1
+        await registration.wait_synced()
+        assert registration.errors == 0
+
+
+async def changes_of_a_reset(
+    host: FakeHost, informer: vi.DomainInformer, uuid: UUID
+) -> list[Change]:
+    before = informer.resource_version
+    host.reset(uuid)
+    await informer.sync()
+    return informer._store.history.after(before)

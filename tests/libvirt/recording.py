@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TypeVar
 
 import libvirt
+import pytest
 
 from virtinformer._core.messages import Input
 
@@ -49,6 +51,23 @@ def defined(
         if domain.isActive():
             domain.destroy()
         domain.undefine()
+
+
+class NoThreads:
+    """From `refuse` until `allow`, no thread can be started."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self._monkeypatch = monkeypatch
+        self._start = threading.Thread.start
+
+    def refuse(self) -> None:
+        def start(thread: threading.Thread) -> None:
+            raise RuntimeError("can't start new thread")
+
+        self._monkeypatch.setattr(threading.Thread, "start", start)
+
+    def allow(self) -> None:
+        self._monkeypatch.setattr(threading.Thread, "start", self._start)
 
 
 class Record:

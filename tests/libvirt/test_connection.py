@@ -126,6 +126,26 @@ def test_each_error_says_what_to_do(error: Exception, permanent: bool, hint: str
         ("esx://vc/?password=s3cret&x=1", "esx://vc/?password=***&x=1"),
         ("vpx://vc/?x=1&vc_PassWord=s3", "vpx://vc/?x=1&vc_PassWord=***"),
         ("test:///a@b", "test:///a@b"),
+        # An @ after the authority makes no password of what is before it ...
+        *(
+            (uri, uri)
+            for uri in (
+                "qemu+ssh://root@h:22/system?keyfile=/home/a@b",
+                "qemu+ssh://h:22/system?keyfile=/home/a@b",
+                "qemu+ssh://root@h:22?keyfile=/home/a@b",
+                "qemu+ssh://[::1]/system?keyfile=/home/a@b",
+                "qemu+ssh://root@[fe80::1]:22/system?keyfile=/home/a@b",
+            )
+        ),
+        ("esx://root:s3cret@vc/?x=a@b", "esx://root:***@vc/?x=a@b"),
+        ("qemu+ssh://u:s3@h:22/system?keyfile=/a@b", "qemu+ssh://u:***@h:22/system?keyfile=/a@b"),
+        # ... and none of a password is shown for its odd characters.
+        ("esx://root:s3@c/r?e#t@vc/?no_verify=1", "esx://root:***@vc/?no_verify=1"),
+        ("esx://root:s3?x=cr@vc/", "esx://root:***@vc/"),
+        ("esx://root:12/34@vc/", "esx://root:***@vc/"),
+        ("esx://root:22@vc/?x=a@b", "esx://root:***@vc/?x=a@b"),
+        ("esx://root:s3\ncr@vc/", "esx://root:***@vc/"),
+        ("vpx://me@sso.local:s3@vc/dc", "vpx://me@sso.local:***@vc/dc"),
     ],
 )
 def test_a_uri_is_shown_without_its_passwords(uri: str, shown: str) -> None:
@@ -209,6 +229,39 @@ def test_a_failed_subscription_is_an_error_of_the_connection(
     monkeypatch.setattr(libvirt.virConnect, "domainEventRegisterAny", fail)
     with pytest.raises(ConnectError, match="no events here"):
         link.subscribe(None, lambda news: None)
+    link.close()
+
+
+@pytest.mark.parametrize(
+    ("answer", "is_alive", "permanent", "words"),
+    [
+        (Answer(libvirt.VIR_ERR_NO_SUPPORT), True, True, "driver sends no events"),
+        (Answer(libvirt.VIR_ERR_OPERATION_UNSUPPORTED), True, True, "driver sends no events"),
+        (Answer(libvirt.VIR_ERR_ACCESS_DENIED), True, True, "group 'libvirt'"),
+        (Answer(libvirt.VIR_ERR_AUTH_CANCELLED), True, True, "group 'libvirt'"),
+        (OverflowError("too large"), True, True, "event_ids"),
+        (Answer(libvirt.VIR_ERR_RPC), True, False, "lost the connection"),
+        (Answer(libvirt.VIR_ERR_NO_SUPPORT), False, False, "lost the connection"),
+    ],
+)
+def test_events_that_are_refused_are_refused_for_good(
+    answer: Exception,
+    is_alive: bool,
+    permanent: bool,
+    words: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def fail(*args: object) -> int:
+        raise answer
+
+    link = Connection(Address(URI))
+    link.open(lambda error: None)
+    monkeypatch.setattr(libvirt.virConnect, "domainEventRegisterAny", fail)
+    monkeypatch.setattr(connection, "is_alive", lambda host: is_alive)
+    with pytest.raises(ConnectError, match=words) as caught:
+        link.subscribe(None, lambda news: None)
+    assert caught.value.permanent is permanent
+    assert caught.value.__cause__ is answer
     link.close()
 
 

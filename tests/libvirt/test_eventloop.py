@@ -145,6 +145,25 @@ def test_the_default_implementation_registered_before_us_is_as_good() -> None:
     assert run(TRY + "import libvirt\nlibvirt.virEventRegisterDefaultImpl()\nattempt()") == "runs"
 
 
+def test_a_thread_that_cannot_be_had_now_may_be_had_later() -> None:
+    out = run(
+        TRY
+        + """
+import threading
+start = threading.Thread.start
+def refuse(thread): raise RuntimeError("can't start new thread")
+threading.Thread.start = refuse
+attempt()
+threading.Thread.start = start
+attempt()
+"""
+    )
+    first, second = out.splitlines()
+    assert first.startswith("refused:")
+    assert "can't start new thread" in first
+    assert second == "runs"
+
+
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork on this platform")
 def test_a_forked_child_is_refused_and_told_to_spawn() -> None:
     out = run(

@@ -215,6 +215,26 @@ def test_chunks_that_fail_side_by_side_fail_once(monkeypatch: pytest.MonkeyPatch
     assert [type(each) for each in told] == [ListFailed]
 
 
+def test_a_chunk_that_was_read_while_another_failed_is_not_told(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(listing, "CHUNK", 1)
+    jobs: list[Job] = []
+
+    def fail_the_other(*args: Any) -> None:
+        if len(jobs) == 1:  # the other chunk, beside this one
+            jobs.pop()()
+        elif not jobs and not failed:
+            failed.append(1)
+            raise Refused(libvirt.VIR_ERR_RPC)
+
+    failed: list[int] = []
+    with opened() as host, defined(host), defined(host):
+        told = list_all(Around(host, domainListGetStats=fail_the_other), width=2, jobs=jobs)
+    assert failed
+    assert [type(each) for each in told] == [ListFailed]
+
+
 def test_a_failure_that_was_dealt_with_is_not_told() -> None:
     with opened() as host:
         assert not list_all(

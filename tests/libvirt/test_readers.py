@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.daemons import wait_until
+from tests.libvirt.recording import NoThreads
 from virtinformer._libvirt.readers import Readers
 
 SRC = Path(__file__).parents[2] / "src"
@@ -119,3 +120,68 @@ def test_a_hung_job_does_not_keep_the_interpreter_from_exiting() -> None:
         "assert hung.wait(10)\n"
     )
     subprocess.run([sys.executable, "-c", code], timeout=30, check=True)
+
+
+def test_without_any_thread_a_job_is_refused_and_nothing_is_left_behind(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    readers, threads, done = Readers("pool", size=1), NoThreads(monkeypatch), threading.Event()
+    refused: list[str] = []
+    threads.refuse()
+    with pytest.raises(RuntimeError, match="can't start"):
+        readers.submit(lambda: refused.append("ran"))
+    threads.allow()
+    readers.submit(done.set)
+    assert done.wait(10)
+    readers.close()
+    assert readers.join(10)
+    assert refused == []
+
+
+def test_a_second_thread_that_cannot_be_had_is_done_without(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    readers, hung, release = Readers("pool", size=2), threading.Event(), threading.Event()
+    done = threading.Event()
+
+    def hang() -> None:
+        hung.set()
+        release.wait(10)
+
+    readers.submit(hang)
+    assert hung.wait(10)
+    NoThreads(monkeypatch).refuse()
+    readers.submit(done.set)
+    release.set()
+    assert done.wait(10)
+    readers.close()
+    assert readers.join(10)
+    assert "goes on with 1 threads" in caplog.text
+
+
+def test_the_last_thread_does_the_last_thing_when_all_jobs_are_done() -> None:
+    readers, release, hung = Readers("pool", size=2), threading.Event(), threading.Semaphore(0)
+    seen: list[str] = []
+
+    def hang() -> None:
+        hung.release()
+        release.wait(10)
+        seen.append("job")
+
+    for _ in range(2):
+        readers.submit(hang)
+        assert hung.acquire(timeout=10)
+    readers.close(lambda: seen.append(threading.current_thread().name))
+    readers.close(lambda: seen.append("closed again"))
+    assert seen == []
+    release.set()
+    assert readers.join(10)
+    assert seen[:2] == ["job", "job"]
+    assert seen[2] in {"pool-0", "pool-1"}
+    assert len(seen) == 3
+
+
+def test_if_there_never_was_a_thread_the_last_thing_is_done_at_once() -> None:
+    done: list[str] = []
+    Readers("pool", size=2).close(lambda: done.append("last"))
+    assert done == ["last"]

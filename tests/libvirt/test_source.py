@@ -5,18 +5,20 @@ from __future__ import annotations
 import asyncio
 import gc
 import logging
+import socket
 import threading
 import time
 import weakref
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any
 from uuid import UUID
 
 import libvirt
 import pytest
 
-from tests.libvirt.recording import URI, Record, defined, domain_xml, opened
+from tests.libvirt.recording import URI, NoThreads, Record, defined, domain_xml, opened
 from tests.loops import every_loop
 from virtinformer._core.messages import (
     Connect,
@@ -39,7 +41,7 @@ from virtinformer._libvirt import LibvirtSource, connection, session
 from virtinformer._libvirt import source as source_module
 from virtinformer._libvirt.listing import uuid_of
 from virtinformer.exceptions import ConnectError, EventLoopError, ReadError
-from virtinformer.source import Source
+from virtinformer.source import Request, Source
 
 pytestmark = every_loop
 
@@ -281,6 +283,184 @@ async def test_the_close_callback_is_told_once(monkeypatch: pytest.MonkeyPatch) 
         assert "keepalive" in str(lost.error)
         callbacks.clear()
     assert len(record.all(Disconnected)) == 1
+
+
+async def test_a_connection_that_breaks_before_it_was_told_has_failed(
+    monkeypatch: pytest.MonkeyPatch, closed: list[int]
+) -> None:
+    """The close callback comes before `Connected` was said."""
+    open_ = connection.Connection.open
+
+    def opened_and_lost(link: connection.Connection, on_lost: Callable[[Any], None]) -> None:
+        open_(link, on_lost)
+        on_lost(link.lost("the daemon closed it"))
+
+    monkeypatch.setattr(connection.Connection, "open", opened_and_lost)
+    record, source = Record(), LibvirtSource(URI)
+    source.start(record.post)
+    source.perform(Connect(1))
+    failed = await record.wait(ConnectFailed)
+    assert "the daemon closed it" in str(failed.error)
+    await source.aclose()
+    assert record.inputs == [failed]
+    assert closed == [0]
+
+
+async def until(condition: Callable[[], object]) -> None:
+    async with asyncio.timeout(10):
+        while not condition():
+            await asyncio.sleep(0.01)
+
+
+async def test_a_connection_that_failed_is_forgotten() -> None:
+    record, source = Record(), LibvirtSource("foo:///")
+    source.start(record.post)
+    for epoch in range(1, 4):
+        source.perform(Connect(epoch))
+        await record.wait(ConnectFailed, lambda each: each.epoch == epoch)  # noqa: B023
+        await until(lambda: not source._unfreed)
+    assert source._current == {}
+    await source.aclose()
+
+
+async def test_without_threads_every_connect_is_answered(monkeypatch: pytest.MonkeyPatch) -> None:
+    record, source, refused = Record(), LibvirtSource(URI), NoThreads(monkeypatch)
+    source.start(record.post)
+    refused.refuse()
+    source.perform(Connect(1))
+    source.perform(Disconnect(1))
+    failed = await record.wait(ConnectFailed)
+    assert isinstance(failed.error, ConnectError)
+    assert not failed.error.permanent
+    assert "can't start new thread" in str(failed.error)
+    await until(lambda: not source._unfreed)
+    refused.allow()
+    source.perform(Connect(2))
+    await record.wait(Connected)
+    await source.aclose()
+    assert threads() == set()
+
+
+async def test_a_connection_is_freed_without_a_further_thread(
+    monkeypatch: pytest.MonkeyPatch, closed: list[int]
+) -> None:
+    async with watching() as (source, _):
+        refused = NoThreads(monkeypatch)
+        refused.refuse()
+        source.perform(Disconnect(1))
+        await until(lambda: not source._unfreed)
+    assert closed == [0]
+
+
+@pytest.mark.parametrize(
+    ("method", "request_"),
+    [("subscribe", Subscribe(1)), ("list", List(1)), ("read", Read(1, UUID(int=1), 0))],
+)
+async def test_what_cannot_be_performed_ends_the_connection(
+    method: str, request_: Request, monkeypatch: pytest.MonkeyPatch, closed: list[int]
+) -> None:
+    def fail(*args: object) -> None:
+        raise MemoryError("no more")
+
+    async with watching() as (source, record):
+        monkeypatch.setattr(session.Session, method, fail)
+        source.perform(request_)
+        lost = await record.wait(Disconnected)
+        assert isinstance(lost.error, ConnectError)
+        assert isinstance(lost.error.__cause__, MemoryError)
+    assert closed == [0]
+
+
+async def test_a_session_that_cannot_be_made_is_a_connection_that_failed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def fail() -> int:
+        raise MemoryError("no more")
+
+    monkeypatch.setattr(session, "calls_at_once", fail)
+    record, source = Record(), LibvirtSource(URI)
+    source.start(record.post)
+    source.perform(Connect(1))
+    failed = await record.wait(ConnectFailed)
+    assert "no more" in str(failed.error)
+    await source.aclose()
+
+
+async def test_so_many_attempts_hang_and_no_more(
+    monkeypatch: pytest.MonkeyPatch, closed: list[int]
+) -> None:
+    release, open_, entered = threading.Event(), connection._open, threading.Semaphore(0)
+
+    def mute(address: connection.Address) -> libvirt.virConnect:
+        entered.release()
+        release.wait(20)
+        return open_(address)
+
+    monkeypatch.setattr(connection, "_open", mute)
+    record, source = Record(), LibvirtSource(URI)
+    source.start(record.post)
+    for epoch in range(1, 8):
+        source.perform(Connect(epoch))
+        if epoch <= source_module.HUNG:
+            assert await asyncio.to_thread(entered.acquire, timeout=10)
+        source.perform(Disconnect(epoch))
+    await record.wait(ConnectFailed, lambda each: each.epoch == 7)
+    assert [each.epoch for each in record.all(ConnectFailed)] == [5, 6, 7]
+    assert "4 earlier attempts still hang" in str(record.all(ConnectFailed)[0].error)
+    assert len(threads()) == source_module.HUNG
+    release.set()
+    await until(lambda: not source._unfreed)
+    assert closed == [0] * 4
+    source.perform(Connect(8))
+    assert (await record.wait(Connected)).epoch == 8
+    await source.aclose()
+    assert len(record.inputs) == 4
+
+
+async def test_a_daemon_that_is_mute_is_left_and_freed_when_it_ends(tmp_path: Path) -> None:
+    record = Record()
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(str(tmp_path / "mute"))
+        listener.listen()
+        source = LibvirtSource(f"test+unix:///default?socket={tmp_path}/mute")
+        source.start(record.post)
+        source.perform(Connect(1))
+        client, _ = await asyncio.to_thread(listener.accept)
+        assert await asyncio.to_thread(client.recv, 1)
+        source.perform(Disconnect(1))
+        assert source._unfreed
+        client.close()
+    await until(lambda: not source._unfreed)
+    assert record.inputs == []
+    assert threads() == set()
+    await source.aclose()
+
+
+@pytest.mark.asyncio
+@pytest.mark.parametrize(
+    ("options", "kind"),
+    [
+        ({"keepalive": 5}, TypeError),
+        ({"keepalive": (5,)}, TypeError),
+        ({"keepalive": ("5", 3)}, TypeError),
+        ({"keepalive": (5, 1.5)}, TypeError),
+        ({"keepalive": (0, 3)}, ValueError),
+        ({"keepalive": (-1.0, 3)}, ValueError),
+        ({"keepalive": (float("nan"), 3)}, ValueError),
+        ({"keepalive": (float("inf"), 3)}, ValueError),
+        ({"keepalive": (5, 0)}, ValueError),
+        ({"event_ids": 5}, TypeError),
+        ({"event_ids": ["lifecycle"]}, TypeError),
+        ({"event_ids": [1.5]}, TypeError),
+        ({"event_ids": [-1]}, ValueError),
+        ({"event_ids": [2**40]}, ValueError),
+    ],
+)
+async def test_an_option_that_makes_no_sense_is_refused(
+    options: dict[str, Any], kind: type[Exception]
+) -> None:
+    with pytest.raises(kind, match=next(iter(options))):
+        LibvirtSource(URI, **options)
 
 
 async def test_a_new_epoch_after_the_old(closed: list[int]) -> None:

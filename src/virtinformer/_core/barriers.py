@@ -14,10 +14,16 @@ from uuid import UUID
 
 import attrs
 
-__all__ = ["FIRST_SYNC", "Barrier", "Barriers"]
+__all__ = ["CATCH_UP", "FIRST_SYNC", "Barrier", "Barriers"]
 
 FIRST_SYNC = 0
-"""The token of the first synchronisation, which no broken domain can make fail."""
+"""The token of the first synchronisation."""
+
+CATCH_UP = -1
+"""The token of a synchronisation after a reconnect."""
+
+_OURS = frozenset({FIRST_SYNC, CATCH_UP})
+"""Nobody could be told that these failed: no broken domain can make them."""
 
 
 @attrs.define
@@ -48,6 +54,9 @@ class Barriers:
     def cancel(self, token: int) -> None:
         """Nobody waits for that any more."""
         self._barriers.pop(token, None)
+
+    def __contains__(self, token: int) -> bool:
+        return token in self._barriers
 
     @property
     def need_list(self) -> bool:
@@ -96,9 +105,9 @@ class Barriers:
         return self._fail(failed, None)
 
     def _fail(self, failed: list[Barrier], uuid: UUID | None) -> list[int]:
-        fatal = [barrier.token for barrier in failed if barrier.token != FIRST_SYNC]
+        fatal = [barrier.token for barrier in failed if barrier.token not in _OURS]
         for barrier in failed:
-            if barrier.token != FIRST_SYNC:
+            if barrier.token not in _OURS:
                 del self._barriers[barrier.token]
             elif barrier.waiting is not None and uuid is not None:
                 barrier.waiting.discard(uuid)

@@ -25,6 +25,7 @@ long has overflowed, and its subscriber must list again.
 
 from __future__ import annotations
 
+import enum
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from typing import Final
@@ -46,9 +47,21 @@ from .model import (
 )
 from .store import Snapshot
 
-__all__ = ["FOLDED_EVENTS", "DeltaFifo", "EventFifo", "Predicate"]
+__all__ = ["FOLDED_EVENTS", "SKIPPED", "DeltaFifo", "EventFifo", "Predicate", "Skipped"]
 
 Predicate = Callable[[Domain], bool]
+
+
+class Skipped(enum.Enum):
+    """What `pop` gives where none of the next candidates matched, and more wait."""
+
+    SKIPPED = enum.auto()
+
+
+SKIPPED: Final = Skipped.SKIPPED
+
+CANDIDATES: Final = 32
+"""So many candidates a `pop` offers to the predicate, which may be slow."""
 
 FOLDED_EVENTS: Final = 64
 """A delta that many were folded into keeps the newest so many events."""
@@ -109,28 +122,30 @@ class DeltaFifo:
         elif not (isinstance(waiting.delta, Added) and isinstance(delta, Deleted)):
             self._pending[key] = _Pending(waiting.given, _fold(waiting.delta, delta))
 
-    def pop(self) -> Delta | Synced | None:
+    def pop(self) -> Delta | Synced | Skipped | None:
         """Take out what the subscriber gets next; ``None`` if nothing waits.
 
         Raises:
             Exception: what the predicate raised. The delta stays where it was.
         """
-        while self._next is not None:
-            added = self._pop_initial(self._next)
-            if added is not None:
-                return added
-        while (key := next(iter(self._pending), None)) is not None:
-            if self._is_synced_before(self._pending[key].delta):
-                break
-            delta = self._pop_pending(key)
+        for _ in range(CANDIDATES):
+            if self._next is not None:
+                delta: Delta | None = self._pop_initial(self._next)
+            elif (key := next(iter(self._pending), None)) is None or self._is_synced_before(key):
+                return self._pop_synced()
+            else:
+                delta = self._pop_pending(key)
             if delta is not None:
                 return delta
+        return SKIPPED
+
+    def _pop_synced(self) -> Synced | None:
         synced, self._synced = self._synced, None
         return synced
 
-    def _is_synced_before(self, delta: Delta) -> bool:
-        synced = self._synced
-        return synced is not None and delta.resource_version > synced.resource_version
+    def _is_synced_before(self, key: _Key) -> bool:
+        version = self._pending[key].delta.resource_version
+        return self._synced is not None and version > self._synced.resource_version
 
     def _pop_initial(self, domain: Domain) -> Added | None:
         matches = self._where is None or self._where(domain)
@@ -211,22 +226,24 @@ class EventFifo:
         if self.overflowed is not None:
             return
         if len(self._events) + len(change.events) > self._limit:
-            self.overflowed = change.resource_version
+            self.overflowed = change.events[0].resource_version
             return
         self._events.extend(
             event for event in change.events if event.resource_version > self._since
         )
 
-    def pop(self) -> DomainEvent | None:
+    def pop(self) -> DomainEvent | Skipped | None:
         """Take out the next event; ``None`` if none waits.
 
         Raises:
             Exception: what the predicate raised. The event stays where it was.
         """
-        while self._events:
+        for _ in range(CANDIDATES):
+            if not self._events:
+                return None
             event = self._events[0]
             matches = self._where is None or self._where(event.domain)
             self._events.popleft()
             if matches:
                 return event
-        return None
+        return SKIPPED

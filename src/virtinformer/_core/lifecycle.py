@@ -267,16 +267,17 @@ class _Telling:
         held: list[Waiting] = []
         while queue:
             item = queue.popleft()
-            if not self._can_be_told(item.event, [*held, *queue]):
+            if not self._can_be_told(item.event, held, queue):
                 held.append(item)
                 continue
             self._step(item.event)
-            # What was not possible before this step goes first after it.
-            queue.extendleft(reversed(held))
-            held.clear()
+            if item.event.is_lifecycle:
+                # What was not possible before this step goes first after it.
+                queue.extendleft(reversed(held))
+                held.clear()
         return held
 
-    def _can_be_told(self, event: EventReceived, others: Sequence[Waiting]) -> bool:
+    def _can_be_told(self, event: EventReceived, *others: Iterable[Waiting]) -> bool:
         """Whether an event is possible now, and no end that its new beginning has yet to follow.
 
         A domain that was seen to exist did not just end: it was renamed, or
@@ -287,7 +288,10 @@ class _Telling:
         ends = event.is_lifecycle and _after(event, self.position).absent
         if not ends or self.position.absent or self.seen.absent:
             return True
-        return any(item.event.is_lifecycle and item.event.type in _BEGINNINGS for item in others)
+        return any(
+            item.event.is_lifecycle and item.event.type in _BEGINNINGS
+            for item in chain.from_iterable(others)
+        )
 
     def _best_order(self, waiting: Sequence[Waiting]) -> Sequence[Waiting]:
         """An ordering that is a walk and ends as seen; or else a walk; or else that of arrival."""

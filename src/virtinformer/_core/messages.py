@@ -26,6 +26,12 @@ effect         answer
 `Read`         `Observed`
 `Disconnect`   none: the source closes that connection
 =============  =======================================
+
+A source may say more than it was asked: an `Observed` of a read that it began by
+itself, right after an event. And it may say less: a domain that a list names but
+could not be read whole is named in `Listed` without an `Observed`. Either is
+judged by the stamps alone. `Disconnect` comes for every connection that ended or
+could not be opened, and also for one that has not answered yet.
 """
 
 from __future__ import annotations

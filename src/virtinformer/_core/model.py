@@ -47,8 +47,8 @@ class Observation:
     reason: OpenEnum
     persistent: bool
     autostart: bool
-    xml: str
-    config_xml: str | None
+    xml: str = attrs.field(repr=False)
+    config_xml: str | None = attrs.field(repr=False)
     settled: bool = True
 
 
@@ -138,7 +138,7 @@ class DomainEvent:
         domain: the whole domain as read after the event.
         resource_version: strictly increasing over all events of the informer.
         inferred: ``True`` if libvirt never sent it, and it follows from what was read.
-        details: what else the callback carried, as plain values.
+        details: what else the callback carried, as plain values. Shared: do not change it.
     """
 
     type: str
@@ -149,7 +149,7 @@ class DomainEvent:
     domain: Domain
     resource_version: int
     inferred: bool = False
-    details: Mapping[str, Any] = attrs.field(factory=dict)
+    details: Mapping[str, Any] = attrs.field(factory=dict, hash=False)
 
     def to_dict(self, *, xml: bool = False) -> dict[str, Any]:
         """The record of the 2016 message, as JSON-ready values.

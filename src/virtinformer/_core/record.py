@@ -125,6 +125,6 @@ class Record:
         """When it wants attention without anybody's asking (seconds, monotonic)."""
         times = [self.retry] if self.dirty else []
         # An event that no read has answered yet may be the predecessor that the others wait for.
-        if not self.not_answered_by(self.began):
+        if not self.waiting or self.waiting[-1].event.stamp < self.began:
             times += [self.waiting[0].deadline if self.waiting else None, self.expected]
         return min((when for when in times if when is not None), default=None)

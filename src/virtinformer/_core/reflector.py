@@ -37,7 +37,7 @@ from uuid import UUID
 import attrs
 
 from .backoff import Backoff
-from .barriers import FIRST_SYNC, Barrier, Barriers
+from .barriers import CATCH_UP, FIRST_SYNC, Barrier, Barriers
 from .chronicle import Chronicle, Transform
 from .counters import Counters
 from .messages import (
@@ -73,6 +73,13 @@ __all__ = ["Phase", "Reflector"]
 STABLE: Final = 60.0
 """A connection that lasted so many seconds makes the backoff begin anew."""
 
+ANSWER: Final = 60.0
+"""Seconds that a host may take to open a connection, or to register callbacks.
+
+libvirt probes no connection while it is being opened: a host that went mute then
+would be waited for for ever.
+"""
+
 SLICE: Final = 128
 """A slice of the resync has about so many domains …"""
 
@@ -97,6 +104,7 @@ class Phase(enum.Enum):
 
 class _Alarm(enum.Enum):
     CONNECT = "connect"
+    ANSWER = "answer"
     LIST = "list"
     SWEEP = "sweep"
 
@@ -164,6 +172,9 @@ class Reflector:
         self._tries = 0
         self._live_since: float | None = None
         self._list: _ListUnderWay | None = None
+        self._owing_since: float | None = None
+        self._sweep_is_due = False
+        self._unswept: frozenset[UUID] = frozenset()
         self._list_failures = 0
 
     # ------------------------------------------------------------------ what the shell uses
@@ -181,8 +192,16 @@ class Reflector:
         self._let_pass()
         if self._list is None:
             self._tracker.bury()
+        self._note_debt()
         effects, self._tracker.effects = self._tracker.effects, []
         return effects
+
+    def _note_debt(self) -> None:
+        opening = self.phase is Phase.DISCONNECTED or self.phase is Phase.SUBSCRIBING
+        if not (opening or self._list is not None or self._tracker.outstanding):
+            self._owing_since = None
+        elif self._owing_since is None:
+            self._owing_since = self._now
 
     @property
     def deadline(self) -> float | None:
@@ -198,12 +217,13 @@ class Reflector:
     @property
     def synced(self) -> bool:
         """Whether the store has caught up with the host on this connection."""
-        return self.phase is Phase.LIVE and not self._tracker.first
+        behind = self._tracker.first or CATCH_UP in self._barriers
+        return self.phase is Phase.LIVE and not behind
 
     @property
-    def waits_for_host(self) -> bool:
-        """Whether the host owes an answer."""
-        return self._list is not None or self._tracker.outstanding > 0
+    def waiting_since(self) -> float | None:
+        """Since when the host has owed an answer (seconds, monotonic); ``None`` if it owes none."""
+        return self._owing_since
 
     @property
     def counters(self) -> Counters:
@@ -220,39 +240,49 @@ class Reflector:
     def _do(self, effect: Effect) -> None:
         self._tracker.effects.append(effect)
 
+    def _connect(self) -> None:
+        self.phase = Phase.DISCONNECTED
+        self._do(Connect(self.epoch))
+        self._alarms.set(_Alarm.ANSWER, self._now + ANSWER)
+
     def _hear(self) -> None:
         self.last_contact = self._now
 
     def _start(self, _: Start) -> None:
         self._barriers.add(Barrier(FIRST_SYNC, -1, None))
-        self._do(Connect(self.epoch))
+        self._connect()
 
     def _connected_now(self, _: Connected) -> None:
         self._hear()
         self.connections += 1
         self.phase = Phase.SUBSCRIBING
         self._do(Subscribe(self.epoch))
+        self._alarms.set(_Alarm.ANSWER, self._now + ANSWER)
 
-    def _connect_failed(self, failed: ConnectFailed) -> None:
+    def _connect_failed(self, failed: ConnectFailed | Disconnected) -> None:
         self._back_off(failed.error)
 
     def _subscribed(self, _: Subscribed) -> None:
         self._hear()
+        self._alarms.cancel(_Alarm.ANSWER)
         self.phase = Phase.LISTING
         self._list_host()
 
     def _disconnected(self, lost: Disconnected) -> None:
-        self._do(Disconnect(self.epoch))
         if self._live_since is not None and self._now - self._live_since >= STABLE:
             self._tries = 0
         self._tracker.disconnected()
         self._back_off(lost.error)
 
     def _back_off(self, error: Exception) -> None:
+        self._do(Disconnect(self.epoch))
         self.last_error = error
         self._live_since = self._list = None
-        self._alarms.cancel(_Alarm.LIST)
-        self._alarms.cancel(_Alarm.SWEEP)
+        self._sweep_is_due = False
+        self._list_failures = 0
+        self._barriers.cancel(CATCH_UP)
+        for alarm in (_Alarm.ANSWER, _Alarm.LIST, _Alarm.SWEEP):
+            self._alarms.cancel(alarm)
         # From here on whatever the old connection still says is dropped.
         self.epoch += 1
         self.phase = Phase.BACKOFF
@@ -262,8 +292,9 @@ class Reflector:
 
     def _ring(self, alarm: _Alarm) -> None:
         if alarm is _Alarm.CONNECT:
-            self.phase = Phase.DISCONNECTED
-            self._do(Connect(self.epoch))
+            self._connect()
+        elif alarm is _Alarm.ANSWER:
+            self._back_off(TimeoutError(f"the host said nothing for {ANSWER:g} s"))
         elif alarm is _Alarm.SWEEP:
             self._sweep()
         elif self.phase is Phase.LISTING:
@@ -300,25 +331,35 @@ class Reflector:
         self._list_failures = 0
         self._tracker.listed(listed, under_way.cause, under_way.covers)
         if self.phase is Phase.LISTING:
-            self._go_live()
+            self._go_live(listed.began)
         whole = under_way.only is None
         if whole and self._barriers.listed(listed.began, self._tracker.unseen):
             self._tracker.flush()
+        self._sweep_if_due()
 
-    def _go_live(self) -> None:
+    def _go_live(self, began: int) -> None:
         self.phase = Phase.LIVE
         self._live_since = self._now
+        if not self._tracker.first:
+            self._barriers.add(Barrier(CATCH_UP, began, self._tracker.unseen(began)))
         self._wait_for_sweep()
 
     def _list_failed(self, failed: ListFailed) -> None:
         self._hear()
         self.last_error = failed.error
         self.counters.list_errors += 1
-        self._list = None
+        under_way, self._list = self._list, None
+        if under_way is not None and under_way.cause is DeltaSource.RESYNC:
+            self._unswept = under_way.only or frozenset()  # the next slice has them, too
+        else:
+            self._list_again(failed.error)
+        self._sweep_if_due()
+
+    def _list_again(self, error: Exception) -> None:
         self._list_failures += 1
         if self._list_failures >= FAILURES:
             for token in self._barriers.unlistable(unread=self.phase is Phase.LISTING):
-                self._do(Reject(token, failed.error))
+                self._do(Reject(token, error))
         delay = RETRY.delay(self._list_failures, self._random)
         self._alarms.set(_Alarm.LIST, self._now + delay)
 
@@ -332,14 +373,26 @@ class Reflector:
         if self._period is None:
             return
         # A little early, never late, and not in step with other clients of the daemon.
-        pause = self._period / self._slices() * (1.0 - self._random() / 10)
+        pause = self._pause(self._period) * (1.0 - self._random() / 10)
         self._alarms.set(_Alarm.SWEEP, self._now + pause)
 
+    def _pause(self, period: float) -> float:
+        return period / max(1, min(SLICES, -(-self._tracker.known // SLICE)))
+
+    def _sweep_if_due(self) -> None:
+        if self._sweep_is_due:
+            self._sweep()
+
     def _sweep(self) -> None:
-        """Read the slice whose turn it is; a list that is under way reads others: let it end."""
-        if self._list is None:
-            count = -(-self._tracker.known // self._slices())
-            self._begin_list(DeltaSource.RESYNC, self._tracker.take_turns(count))
+        """Read the slice whose turn it is, and whatever else would be overdue by the next one."""
+        self._sweep_is_due = self._list is not None
+        if self._sweep_is_due or self._period is None:
+            return
+        pause = self._pause(self._period)
+        count = -(-self._tracker.known * pause // self._period)
+        turn = self._tracker.take_turns(int(count), self._now + pause - self._period)
+        self._begin_list(DeltaSource.RESYNC, turn | self._unswept)
+        self._unswept = frozenset()
         self._wait_for_sweep()
 
     # ------------------------------------------------------------------ barriers
@@ -364,7 +417,8 @@ class Reflector:
         for token in self._barriers.passed():
             if token == FIRST_SYNC:
                 self._tracker.first = False
-            self._do(Resolve(token))
+            if token != CATCH_UP:
+                self._do(Resolve(token))
 
 
 _ANY: Final = tuple(Phase)
@@ -375,6 +429,8 @@ _ARMS: Final[tuple[tuple[tuple[Phase, ...], type, Callable[[Reflector, Any], Non
     ((Phase.DISCONNECTED,), Start, Reflector._start),
     ((Phase.DISCONNECTED,), Connected, Reflector._connected_now),
     ((Phase.DISCONNECTED,), ConnectFailed, Reflector._connect_failed),
+    # It broke before it was said to be open.
+    ((Phase.DISCONNECTED,), Disconnected, Reflector._connect_failed),
     ((Phase.SUBSCRIBING,), Subscribed, Reflector._subscribed),
     (_CONNECTED, Disconnected, Reflector._disconnected),
     (_CONNECTED, EventReceived, Reflector._event),

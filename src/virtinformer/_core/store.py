@@ -26,8 +26,6 @@ __all__ = ["History", "Indexer", "Lister", "Snapshot", "Store"]
 Indexer = Callable[[Domain], Iterable[Hashable]]
 """Names the values under which an index finds a domain (none, one or several)."""
 
-_NAME: Final = "name"
-
 
 class Snapshot(Mapping[UUID, Domain]):
     """All domains at one version: an immutable mapping from UUID to `Domain`.
@@ -37,11 +35,16 @@ class Snapshot(Mapping[UUID, Domain]):
     smaller or equal version is contained in it.
     """
 
-    __slots__ = ("_domains", "resource_version")
+    __slots__ = ("_domains", "_resource_version")
 
     def __init__(self, domains: dict[UUID, Domain], resource_version: int) -> None:
-        self._domains: Final = domains
-        self.resource_version: Final = resource_version
+        self._domains = domains
+        self._resource_version = resource_version
+
+    @property
+    def resource_version(self) -> int:
+        """The version that this is the state of."""
+        return self._resource_version
 
     def __getitem__(self, uuid: UUID) -> Domain:
         return self._domains[uuid]
@@ -113,10 +116,8 @@ class Store:
     def __init__(self, indexers: Mapping[str, Indexer], history: int) -> None:
         self._domains: dict[UUID, Domain] = {}
         self._shared = False
-        self._indexes = {
-            name: _Index(indexer)
-            for name, indexer in {**indexers, _NAME: lambda domain: (domain.name,)}.items()
-        }
+        self._names = _Index(lambda domain: (domain.name,))
+        self._indexes = {name: _Index(indexer) for name, indexer in indexers.items()}
         self.history: Final = History(history)
         self.resource_version: int = 0
 
@@ -134,12 +135,12 @@ class Store:
 
     def _put(self, domain: Domain) -> None:
         self._own()[domain.uuid] = domain
-        for index in self._indexes.values():
+        for index in (self._names, *self._indexes.values()):
             index.put(domain)
 
     def _remove(self, uuid: UUID) -> None:
         del self._own()[uuid]
-        for index in self._indexes.values():
+        for index in (self._names, *self._indexes.values()):
             index.remove(uuid)
 
     def _own(self) -> dict[UUID, Domain]:
@@ -152,6 +153,13 @@ class Store:
     def get(self, uuid: UUID) -> Domain | None:
         """The domain with that UUID."""
         return self._domains.get(uuid)
+
+    def __len__(self) -> int:
+        return len(self._domains)
+
+    def named(self, name: str) -> list[Domain]:
+        """The domains of that name: one, or, while it changes hands, two."""
+        return self._names.find(name)
 
     def find(self, index: str, value: Hashable) -> list[Domain]:
         """The domains that an index has under a value, in no order.
@@ -188,7 +196,7 @@ class Lister:
         While a name changes hands two domains may be known by it; then it is
         the one that changed last.
         """
-        found = self._store.find(_NAME, name)
+        found = self._store.named(name)
         return max(found, key=lambda domain: domain.resource_version, default=None)
 
     def list(self, where: Callable[[Domain], bool] | None = None) -> list[Domain]:

@@ -25,6 +25,8 @@ class Timetable(Generic[K]):
 
     def set(self, key: K, when: float) -> None:
         """Make or move the appointment of `key`."""
+        if self._when.get(key) == when:
+            return
         self._when[key] = when
         self._count += 1
         # The count keeps keys that cannot be ordered from being compared.

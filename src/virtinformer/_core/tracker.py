@@ -28,7 +28,7 @@ that one change of the host is one delta; but not longer than the window.
 from __future__ import annotations
 
 from collections.abc import Callable
-from itertools import islice
+from itertools import islice, takewhile
 from typing import Final
 from uuid import UUID
 
@@ -117,7 +117,7 @@ class Tracker:
         self._window = window
         self._random = random
         self._records: dict[UUID, Record] = {}
-        self._rota: dict[UUID, None] = {}
+        self._rota: dict[UUID, float] = {}
         self._asked: dict[UUID, None] = {}
         self._tombs: dict[UUID, None] = {}
 
@@ -207,12 +207,20 @@ class Tracker:
         """How many domains are in the store."""
         return len(self._rota)
 
-    def take_turns(self, count: int) -> frozenset[UUID]:
-        """So many domains of the store, those whose turn was the longest ago."""
-        turn = frozenset(islice(self._rota, count))
+    def take_turns(self, count: int, overdue: float) -> frozenset[UUID]:
+        """The domains of the store whose turn was the longest ago.
+
+        Args:
+            count: at least so many, if there are.
+            overdue: and all whose last turn was before this time.
+        """
+        turn = list(islice(self._rota, count))
+        late = islice(self._rota.items(), count, None)
+        turn += [uuid for uuid, _ in takewhile(lambda item: item[1] < overdue, late)]
         for uuid in turn:
-            self._rota[uuid] = self._rota.pop(uuid)
-        return turn
+            del self._rota[uuid]
+            self._rota[uuid] = self.now
+        return frozenset(turn)
 
     def unseen(self, stamp: int) -> set[UUID]:
         """The domains that are to be read and were not, since a stamp."""
@@ -343,8 +351,8 @@ class Tracker:
 
     def _is_concluded(self, record: Record) -> bool:
         """Whether events that would explain the state are lost, and not just late."""
-        if record.cause is DeltaSource.RELIST:
-            return True
+        if record.cause is DeltaSource.RELIST and not record.waiting:
+            return True  # those of the gap will not come
         return record.expected is not None and record.expected <= self.now
 
     def _content(self, record: Record) -> Observation | Domain | None:
@@ -400,7 +408,7 @@ class Tracker:
     def _note_known(self, record: Record, known: bool) -> None:
         record.known = known
         if known:
-            self._rota.setdefault(record.uuid)
+            self._rota.setdefault(record.uuid, self.now)
         else:
             self._rota.pop(record.uuid, None)
 

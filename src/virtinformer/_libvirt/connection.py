@@ -29,7 +29,17 @@ import attrs
 import libvirt
 
 from ..exceptions import ConnectError
-from .errors import connect_error, detached, is_alive, is_unsupported, lost_error, redact
+from .errors import (
+    connect_error,
+    detached,
+    is_alive,
+    is_permanent,
+    is_unsupported,
+    lost_error,
+    redact,
+    refused_error,
+    stuck_error,
+)
 from .eventloop import fence
 from .events import Hear, register
 
@@ -140,10 +150,20 @@ class Connection:
         try:
             register(self.host, wanted, hear, self._callbacks)
         except Exception as error:  # noqa: BLE001 - as above
-            failure = self.lost("events cannot be subscribed to", error)
+            failure = self._unsubscribed(error)
         else:
             return
         raise failure
+
+    def _unsubscribed(self, error: Exception) -> ConnectError:
+        is_refusal = is_unsupported(error) or is_permanent(error)
+        if is_refusal and self.is_alive():
+            return refused_error(self._address.uri, error)
+        return self.lost("events cannot be subscribed to", error)
+
+    def stuck(self, reason: str, error: Exception | None = None) -> ConnectError:
+        """The error that says that this side cannot even try to connect."""
+        return stuck_error(self._address.uri, reason, error)
 
     def lost(self, reason: str, error: Exception | None = None) -> ConnectError:
         """The error that says that this connection broke."""

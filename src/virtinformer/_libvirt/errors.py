@@ -34,13 +34,23 @@ __all__ = [
     "lost_error",
     "read_error",
     "redact",
+    "refused_error",
+    "stuck_error",
 ]
 
 E = TypeVar("E", bound=Exception)
 
 HIDDEN: Final = "***"
 
-_PASSWORD: Final = re.compile(r"(?<=://)([^:/?#]*):(.*)(?=@)")
+_PASSWORD: Final = re.compile(
+    r"(?<=://)([^:/?#]*):"
+    # Up to the last @ before the query, which begins with ?name=. Not only up to the first
+    # of / ? #, though there the authority ends: a password may hold them unescaped.
+    r"((?:(?!\?[\w.-]+=).)*(?=@)"
+    # Or beyond, unless the colon belongs to a port or to an IPv6 address.
+    r"|(?!\d*(?:[/?#]|$)|[\da-fA-F:.%]*\]).*(?=@))",
+    re.DOTALL,
+)
 _SECRET_PARAMETER: Final = re.compile(
     r"([?&][^=&#]*(?:pass|secret|token)[^=&#]*=)([^&#]*)", re.IGNORECASE
 )
@@ -136,6 +146,19 @@ def connect_error(uri: str, error: Exception) -> ConnectError:
     return _caused(ConnectError(message, permanent=permanent), clean)
 
 
+def refused_error(uri: str, error: Exception) -> ConnectError:
+    """Why `uri`, though connected to, will never send events; `error` is its cause."""
+    clean = detached(error, uri)
+    message = f"cannot subscribe to the events of {redact(uri)!r}: {clean}. {_no_events(clean)}"
+    return _caused(ConnectError(message, permanent=True), clean)
+
+
+def stuck_error(uri: str, reason: str, error: Exception | None = None) -> ConnectError:
+    """`uri` was not so much as asked: it is this side that cannot connect now."""
+    clean = None if error is None else detached(error, uri)
+    return _caused(ConnectError(f"cannot connect to {redact(uri)!r}: {reason}"), clean)
+
+
 def lost_error(uri: str, reason: str, error: Exception | None = None) -> ConnectError:
     """The connection to `uri` broke."""
     message = f"lost the connection to {redact(uri)!r}: {reason}"
@@ -161,7 +184,7 @@ def detached(error: Exception, uri: str = "") -> Exception:
     return error.with_traceback(None)
 
 
-def _caused(error: E, cause: Exception) -> E:
+def _caused(error: E, cause: Exception | None) -> E:
     error.__cause__ = cause
     return error
 
@@ -193,11 +216,8 @@ def _hint(uri: str, error: Exception) -> str:
         return f"libvirt has no driver {_scheme(uri)!r}; there are {known}"
     if code in _AUTH:
         return "Pass auth=, a function that answers the host's prompts, with valid credentials"
-    if number in _REFUSED or code in (
-        libvirt.VIR_ERR_ACCESS_DENIED,
-        libvirt.VIR_ERR_OPERATION_DENIED,
-    ):
-        return f"The user (uid {os.getuid()}) may not: join the group 'libvirt', or read_only=True"
+    if _is_forbidden(error):
+        return _forbidden()
     if number in (errno.ENOENT, errno.ECONNREFUSED):
         return "Is the daemon (libvirtd, virtqemud, ...) running, and is this its address?"
     if code == libvirt.VIR_ERR_NO_CONNECT:
@@ -205,6 +225,25 @@ def _hint(uri: str, error: Exception) -> str:
     if is_permanent(error):
         return "Correct the URI: https://libvirt.org/uri.html"
     return "Is the host up, and does its daemon answer?"
+
+
+def _no_events(error: Exception) -> str:
+    if is_unsupported(error):
+        return "This driver sends no events, and an informer lives on them"
+    if _code(error) in _AUTH or _is_forbidden(error):
+        return _forbidden()
+    return "Are all event_ids those of libvirt (virDomainEventID)?"
+
+
+def _is_forbidden(error: Exception) -> bool:
+    return _errno(error) in _REFUSED or _code(error) in (
+        libvirt.VIR_ERR_ACCESS_DENIED,
+        libvirt.VIR_ERR_OPERATION_DENIED,
+    )
+
+
+def _forbidden() -> str:
+    return f"The user (uid {os.getuid()}) may not: join the group 'libvirt', or read_only=True"
 
 
 def _errno(error: Exception) -> int | None:

@@ -66,17 +66,29 @@ class _EventLoop:
             raise EventLoopError(_FORKED)
         with self._lock:
             if self._owner is None:
-                self._owner = os.getpid()
-                self._start()
+                self._judge(self._start())
         if self._refusal is not None:
             raise EventLoopError(self._refusal)
 
-    def _start(self) -> None:
+    def _start(self) -> threading.Thread:
+        # At once, since a child that is forked meanwhile finds the lock taken for ever; but
+        # not for good, since whoever asks again may be given the thread.
+        self._owner = os.getpid()
+        try:
+            return self._start_thread()
+        except Exception as error:
+            self._owner = None
+            raise EventLoopError(f"libvirt's event loop cannot be started: {error}") from error
+
+    def _start_thread(self) -> threading.Thread:
         libvirt.registerErrorHandler(_be_silent, None)
         if not _is_registered():
             libvirt.virEventRegisterDefaultImpl()
         thread = threading.Thread(target=self._run, name=THREAD_NAME, daemon=True)
         thread.start()
+        return thread
+
+    def _judge(self, thread: threading.Thread) -> None:
         seen = _run_once(VERDICT_SECONDS)
         if seen is thread:
             # Keeps the loop turning where there is nothing else to wait for.
@@ -137,8 +149,9 @@ def ensure_running() -> None:
     """Have libvirt's event loop run in this process. Idempotent, from any thread.
 
     Raises:
-        EventLoopError: if another implementation was registered first, or if
-            the process was forked from one with an event thread.
+        EventLoopError: if another implementation was registered first, if the
+            process was forked from one with an event thread, or if no thread
+            can be started (then it may be tried again).
     """
     _loop.ensure()
 

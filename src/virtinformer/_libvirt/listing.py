@@ -127,17 +127,24 @@ class Listing:
             if self._over or not self._chunks:
                 return
             chunk = self._chunks.popleft()
-        for uuid, seen, ended in self._read_chunk(chunk):
-            self._tell(
-                Observed(self._epoch, uuid, self._began, ended, time.time(), seen, listed=True)
-            )
+        seen = self._read_chunk(chunk)
+        # The lock is kept while it is told: the list may fail in another chunk meanwhile.
         with self._lock:
+            self._tell_all(seen)
             self._unread -= 1
             through = self._unread == 0
         if through:
             self._finish()
         else:
             self._submit(lambda: self._guarded(self._read_next))
+
+    def _tell_all(self, chunk: list[tuple[UUID, Observation, int]]) -> None:
+        if self._over:
+            return
+        for uuid, seen, ended in chunk:
+            self._tell(
+                Observed(self._epoch, uuid, self._began, ended, time.time(), seen, listed=True)
+            )
 
     def _finish(self) -> None:
         if self._end():

@@ -29,7 +29,8 @@ class Readers:
 
     Promise: `submit` and `close` never wait for a job; a closed pool begins no
     job; an idle thread ends at once when the pool is closed, a busy one after
-    its job. Jobs handle their own exceptions; one that does not is logged.
+    its job, and the last of them does what `close` was given to do. Jobs handle
+    their own exceptions; one that does not is logged.
     """
 
     def __init__(self, name: str, size: int) -> None:
@@ -38,25 +39,40 @@ class Readers:
         self._jobs: deque[Job] = deque()
         self._changed = threading.Condition()
         self._threads: list[threading.Thread] = []
+        self._working = 0
         self._idle = 0
         self._closed = False
+        self._last: Job = _nothing
 
     def submit(self, job: Job) -> None:
-        """Have `job` run soon; dropped if the pool is closed."""
+        """Have `job` run soon; dropped if the pool is closed.
+
+        Raises:
+            RuntimeError: if there is no thread, and none can be started.
+        """
         with self._changed:
             if self._closed:
                 return
-            self._jobs.append(job)
-            if self._idle < len(self._jobs) and len(self._threads) < self._size:
+            if self._idle <= len(self._jobs) and len(self._threads) < self._size:
                 self._add_thread()
+            self._jobs.append(job)
             self._changed.notify()
 
-    def close(self) -> None:
-        """Drop the jobs that have not begun, and let the threads end."""
+    def close(self, last: Job | None = None) -> None:
+        """Drop the jobs that have not begun, and let the threads end.
+
+        The last of them then runs `last`; the caller does if there is none.
+        So the end needs no new thread, which might not be had.
+        """
         with self._changed:
-            self._closed = True
+            if self._closed:
+                return
+            self._closed, self._last = True, last or _nothing
             self._jobs.clear()
             self._changed.notify_all()
+            is_empty = self._working == 0
+        if is_empty:
+            self._run(self._take_last())
 
     def join(self, timeout: float | None = None) -> bool:
         """Wait, after `close`, until all threads have ended; whether they have in time."""
@@ -68,17 +84,42 @@ class Readers:
     def _add_thread(self) -> None:
         name = f"{self._name}-{len(self._threads)}"
         thread = threading.Thread(target=self._work, name=name, daemon=True)
-        self._threads.append(thread)
-        thread.start()
+        try:
+            thread.start()
+        except RuntimeError as error:
+            if not self._threads:
+                raise
+            log.warning("%s goes on with %d threads: %s", self._name, len(self._threads), error)
+        else:
+            # Only now: nobody serves, or can be waited for, that was not started.
+            self._threads.append(thread)
+            self._working += 1
 
     def _work(self) -> None:
-        while (job := self._next()) is not None:
-            try:
-                job()
-            except Exception:
-                log.exception("a job of %s raised", self._name)
-            # Else what it holds would be held until the next one comes.
-            del job
+        try:
+            while (job := self._next()) is not None:
+                self._run(job)
+                # Else what it holds would be held until the next one comes.
+                del job
+        finally:
+            self._leave()
+
+    def _leave(self) -> None:
+        with self._changed:
+            self._working -= 1
+            is_last = self._closed and self._working == 0
+        if is_last:
+            self._run(self._take_last())
+
+    def _run(self, job: Job) -> None:
+        try:
+            job()
+        except Exception:
+            log.exception("a job of %s raised", self._name)
+
+    def _take_last(self) -> Job:
+        last, self._last = self._last, _nothing
+        return last
 
     def _next(self) -> Job | None:
         with self._changed:
@@ -86,3 +127,7 @@ class Readers:
             self._changed.wait_for(lambda: self._jobs or self._closed)
             self._idle -= 1
             return self._jobs.popleft() if self._jobs else None
+
+
+def _nothing() -> None:
+    """What the last thread does if nothing is left to do."""

@@ -3,8 +3,11 @@
 A session is begun by `Connect` and ends once, for whichever reason comes first:
 it could not be opened, it broke, or it is no longer wanted. At the end it says
 so (unless nobody wants to know), takes no further job, and frees what it holds on
-a thread of its own, since that has to wait for the calls under way, which hang
+the last of its threads, since that has to wait for the calls under way, which hang
 as long as the daemon does.
+
+What the last words are depends on the first: until `Connected` was said, the
+answer that is awaited is `ConnectFailed`, even if the connection stood and broke.
 """
 
 from __future__ import annotations
@@ -68,9 +71,14 @@ class Session:
         self._on_freed = on_freed
         self._readers = Readers(f"virtinformer-reader-{epoch}", calls_at_once())
         self._flights = Flights(self._readers.submit, outbox.stamp, self._read)
-        self._ending = threading.Lock()
+        self._speaking = threading.Lock()
+        self._connected = False
         self._ended = False
-        self._freeing: threading.Thread | None = None
+
+    @property
+    def epoch(self) -> int:
+        """Which connection of the host this is."""
+        return self._epoch
 
     def connect(self) -> None:
         """Open the connection; answered by `Connected` or `ConnectFailed`."""
@@ -97,17 +105,29 @@ class Session:
         self._end(None)
 
     def join(self, timeout: float) -> None:
-        """Wait for the thread that frees, which has nothing left to do."""
-        if self._freeing is not None:
-            self._freeing.join(timeout)
+        """Wait for the threads, which have nothing left to do once it is freed."""
+        self._readers.join(timeout)
+
+    def fail(self, error: Exception) -> None:
+        """End it, since what was asked of it cannot be done on this side."""
+        if self._connected:
+            self._lose(self._connection.lost("it cannot be worked with", error))
+        else:
+            self._lose(self._connection.stuck(str(error), error))
 
     def _connect(self) -> None:
         try:
             self._connection.open(self._lose)
         except ConnectError as error:
-            self._end(ConnectFailed(self._epoch, detached(error)))
+            self._lose(error)
         else:
-            self._tell(Connected(self._epoch))
+            self._welcome()
+
+    def _welcome(self) -> None:
+        with self._speaking:
+            if not self._ended:
+                self._connected = True
+                self._outbox.put(Connected(self._epoch))
 
     def _subscribe(self) -> None:
         try:
@@ -119,9 +139,10 @@ class Session:
 
     def _hear(self, news: News) -> None:
         """An event: said first, then read about, so that the read is told after it."""
-        if self._ended:
-            return
-        stamp = self._outbox.put_event(lambda stamp: _event(self._epoch, stamp, news))
+        with self._speaking:
+            if self._ended:
+                return
+            stamp = self._outbox.put_event(lambda stamp: _event(self._epoch, stamp, news))
         self._flights.ask(news.uuid, stamp)
 
     def _list(self, request: List) -> None:
@@ -157,27 +178,30 @@ class Session:
         return True
 
     def _lose(self, error: Exception) -> None:
-        self._end(Disconnected(self._epoch, detached(error)))
+        self._end(detached(error))
 
     def _tell(self, message: Input) -> None:
-        if not self._ended:
-            self._outbox.put(message)
+        # Else it might come after the last words.
+        with self._speaking:
+            if not self._ended:
+                self._outbox.put(message)
 
-    def _end(self, last_words: Input | None) -> None:
-        with self._ending:
+    def _end(self, error: Exception | None) -> None:
+        with self._speaking:
             if self._ended:
                 return
             self._ended = True
-        if last_words is not None:
-            self._outbox.put(last_words)
-        self._readers.close()
-        name = f"virtinformer-closer-{self._epoch}"
-        self._freeing = threading.Thread(target=self._free, name=name, daemon=True)
-        self._freeing.start()
+            if error is not None:
+                self._outbox.put(self._last_words(error))
+        # A connection must not be closed under a call that uses it.
+        self._readers.close(self._free)
+
+    def _last_words(self, error: Exception) -> Input:
+        if self._connected:
+            return Disconnected(self._epoch, error)
+        return ConnectFailed(self._epoch, error)
 
     def _free(self) -> None:
-        # A connection must not be closed under a call that uses it.
-        self._readers.join()
         self._connection.close()
         self._on_freed(self)
 

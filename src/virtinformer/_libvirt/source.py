@@ -9,21 +9,24 @@ is not waited for: `aclose` gives the sessions a moment, then leaves them to
 daemon threads, which free everything as soon as the calls return; keepalive
 sees to it that they do. Without keepalive, or while a connection is only being
 opened (libvirt has no keepalive yet then), that is when the daemon goes on or dies.
+So does a connection that the informer gave up before it was open; since more of
+them may come as long as the daemon is mute, there are only so many (`HUNG`).
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
+import operator
 from collections.abc import Iterable
 from typing import Final
 
-from .._core.messages import Connect, List, Observed, Read, Subscribe
+from .._core.messages import Connect, ConnectFailed, List, Observed, Read, Subscribe
 from ..exceptions import EventLoopError
 from ..source import Post, Request
 from . import eventloop
 from .connection import Address, Auth, Connection
-from .errors import redact
+from .errors import redact, stuck_error
 from .outbox import Outbox
 from .session import Session
 
@@ -32,6 +35,12 @@ __all__ = ["LibvirtSource"]
 log = logging.getLogger("virtinformer.libvirt")
 
 CLOSE_SECONDS: Final = 1.0
+
+HUNG: Final = 4
+"""Sessions of which something hangs, at most: each holds threads, and a descriptor."""
+
+_HUNG_HINT: Final = "The daemon takes connections and does not answer: restart it"
+_C_INT: Final = 2**31 - 1
 
 
 class LibvirtSource:
@@ -47,6 +56,10 @@ class LibvirtSource:
             ``None``: none, and a daemon that hangs is waited for.
         auth: answers the host's prompts: kind (``"authname"``, ``"passphrase"``,
             …), prompt and default in, the answer out; ``None`` gives up.
+
+    Raises:
+        TypeError: if `keepalive` or `event_ids` is made of something else than numbers.
+        ValueError: if one of those numbers is of no use to libvirt.
     """
 
     def __init__(
@@ -58,8 +71,8 @@ class LibvirtSource:
         keepalive: tuple[float, int] | None = (5.0, 3),
         auth: Auth | None = None,
     ) -> None:
-        self._address = Address(uri, read_only, keepalive, auth)
-        self._event_ids = None if event_ids is None else frozenset(event_ids)
+        self._address = Address(uri, read_only, _checked_keepalive(keepalive), auth)
+        self._event_ids = None if event_ids is None else _checked_ids(event_ids)
         self._outbox = Outbox(self._before_read)
         self._current: dict[int, Session] = {}
         self._unfreed: set[Session] = set()
@@ -90,9 +103,16 @@ class LibvirtSource:
         return self._outbox.stamp()
 
     def perform(self, request: Request) -> None:
-        """Begin to do what is asked, and return at once."""
+        """Begin to do what is asked, and return at once; never raises."""
         if self._closed:
             return
+        try:
+            self._begin(request)
+        except Exception as error:  # noqa: BLE001 - every request has an answer
+            log.debug("%s cannot be performed: %s", request, error)
+            self._fail(request.epoch, error)
+
+    def _begin(self, request: Request) -> None:
         if isinstance(request, Connect):
             self._connect(request.epoch)
         elif (session := self._current.get(request.epoch)) is not None:
@@ -110,7 +130,20 @@ class LibvirtSource:
             if self._unfreed:
                 log.info("%s hangs; its connection is freed when the calls to it end", self.name)
 
+    def _fail(self, epoch: int, error: Exception) -> None:
+        if (session := self._current.get(epoch)) is not None:
+            session.fail(error)
+        else:
+            self._refuse(epoch, str(error), error)
+
+    def _refuse(self, epoch: int, reason: str, error: Exception | None = None) -> None:
+        failure = stuck_error(self._address.uri, reason, error)
+        self._outbox.put(ConnectFailed(epoch, failure))
+
     def _connect(self, epoch: int) -> None:
+        if len(self._unfreed) >= HUNG:
+            self._refuse(epoch, f"{len(self._unfreed)} earlier attempts still hang. {_HUNG_HINT}")
+            return
         connection = Connection(self._address)
         session = Session(epoch, connection, self._outbox, self._event_ids, self._on_freed)
         self._current[epoch] = session
@@ -141,6 +174,9 @@ class LibvirtSource:
         # The thread that reported this has only to return.
         session.join(CLOSE_SECONDS)
         self._unfreed.discard(session)
+        # One that failed or broke is not taken leave of by `Disconnect`.
+        if self._current.get(session.epoch) is session:
+            del self._current[session.epoch]
         if not self._unfreed:
             self._freed.set()
 
@@ -161,3 +197,24 @@ class LibvirtSource:
         waiter.cancel()
         if interruption is not None:
             raise interruption
+
+
+def _checked_keepalive(keepalive: object) -> tuple[float, int] | None:
+    match keepalive:
+        case None:
+            return None
+        case (int() | float() as interval, int() as count):
+            if 0 < interval <= _C_INT and 1 <= count <= _C_INT:
+                return interval, count
+            raise ValueError(f"keepalive must be positive seconds and a count, not {keepalive!r}")
+    raise TypeError(f"keepalive must be None or two numbers (seconds, count), not {keepalive!r}")
+
+
+def _checked_ids(event_ids: Iterable[int]) -> frozenset[int]:
+    try:
+        ids = frozenset(map(operator.index, event_ids))
+    except TypeError as error:
+        raise TypeError(f"event_ids must be None or integers, not {event_ids!r}") from error
+    if not all(0 <= number <= _C_INT for number in ids):
+        raise ValueError(f"event_ids must be ids of libvirt (virDomainEventID), not {sorted(ids)}")
+    return ids
