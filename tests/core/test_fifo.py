@@ -15,6 +15,7 @@ from virtinformer._core.model import (
     DeletionReason,
     DeltaSource,
     Domain,
+    DomainEvent,
     Synced,
     Updated,
 )
@@ -28,6 +29,14 @@ def drain(fifo: DeltaFifo) -> list[Any]:
     found = []
     while (delta := fifo.pop()) is not None:
         found.append(delta)
+    return found
+
+
+def drain_events(fifo: EventFifo) -> list[DomainEvent]:
+    found = []
+    while (event := fifo.pop()) is not None:
+        assert isinstance(event, DomainEvent)
+        found.append(event)
     return found
 
 
@@ -263,15 +272,13 @@ def test_events_come_one_by_one() -> None:
     fifo.push(afterword(event(A2, 3, "Stopped")))
     fifo.push(add(make(B, 4)))
     assert len(fifo) == 3
-    popped = [fifo.pop() for _ in range(4)]
-    assert [e.type for e in popped if e is not None] == ["Defined", "Started", "Stopped"]
-    assert popped[-1] is None
+    assert [e.type for e in drain_events(fifo)] == ["Defined", "Started", "Stopped"]
 
 
 def test_events_since_a_version_within_a_change() -> None:
     fifo = EventFifo(10, None, 1)
     fifo.push(add(A2, event(A2, 1, "Defined"), event(A2, 2)))
-    assert [e.type for e in iter(fifo.pop, None)] == ["Started"]
+    assert [e.type for e in drain_events(fifo)] == ["Started"]
 
 
 def test_events_through_a_predicate() -> None:
@@ -279,7 +286,7 @@ def test_events_through_a_predicate() -> None:
     off_, on_ = make(A, 1), make(B, 2, autostart=True)
     fifo.push(add(off_, event(off_)))
     fifo.push(add(on_, event(on_)))
-    assert [e.domain_id for e in iter(fifo.pop, None)] == [B]
+    assert [e.domain_id for e in drain_events(fifo)] == [B]
 
 
 def test_an_event_predicate_that_raises_keeps_the_event() -> None:

@@ -23,7 +23,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from virtinformer._core.barriers import FIRST_SYNC
-from virtinformer._core.fifo import DeltaFifo, EventFifo, Predicate
+from virtinformer._core.fifo import DeltaFifo, EventFifo, Predicate, Skipped
 from virtinformer._core.messages import (
     Cancel,
     Deliver,
@@ -90,6 +90,8 @@ class Subscriber:
             case Synced(resource_version=version):
                 assert self.synced is None, "synced twice"
                 self.synced = self.version = version
+                return True
+            case Skipped():
                 return True
         if self.synced is not None:
             assert delta.resource_version > self.version
