@@ -30,6 +30,7 @@ from .model import (
     Change,
     Deleted,
     DeletionReason,
+    Delta,
     DeltaSource,
     Domain,
     DomainEvent,
@@ -87,7 +88,7 @@ class Chronicle:
         version = self._version_after(scene)
         domain = self._domain(scene, version, generation=1, incarnation=version)
         events = self._events(scene, domain)
-        return self._write(Added(domain, version, scene.source, events))
+        return self._write(_change(Added(domain, version, scene.source, events)))
 
     def _go_on(self, old: Domain, scene: Scene) -> Change | None:
         version = self._version_after(scene)
@@ -96,13 +97,15 @@ class Chronicle:
             return None
         if new.config_xml != old.config_xml:
             new = attrs.evolve(new, generation=old.generation + 1)
-        return self._write(Updated(old, new, version, scene.source, self._events(scene, new)))
+        events = self._events(scene, new)
+        return self._write(_change(Updated(old, new, version, scene.source, events)))
 
     def _end(self, old: Domain, scene: Scene) -> Change:
         version = self._version_after(scene)
         last = attrs.evolve(old, resource_version=version)
         reason = _why_deleted(old, scene.steps)
-        return self._write(Deleted(last, reason, version, scene.source, self._events(scene, last)))
+        events = self._events(scene, last)
+        return self._write(_change(Deleted(last, reason, version, scene.source, events)))
 
     def _afterword(self, scene: Scene) -> Change | None:
         """Events of a domain that is not there: too late, or gone before it could be read."""
@@ -110,19 +113,9 @@ class Chronicle:
             return None
         version = self._version_after(scene)
         events = self._events(scene, scene.last or _phantom(scene, version))
-        return self._write(None, events, version)
+        return self._write(Change(version, None, events))
 
-    def _write(
-        self,
-        delta: Added | Updated | Deleted | None,
-        events: tuple[DomainEvent, ...] = (),
-        version: int = 0,
-    ) -> Change:
-        change = (
-            Change(version, None, events)
-            if delta is None
-            else Change(delta.resource_version, delta, delta.events)
-        )
+    def _write(self, change: Change) -> Change:
         self._store.apply(change)
         return change
 
@@ -162,6 +155,10 @@ class Chronicle:
             else _inferred(step, domain, version, scene.time)
             for version, step in enumerate(scene.steps, first)
         )
+
+
+def _change(delta: Delta) -> Change:
+    return Change(delta.resource_version, delta, delta.events)
 
 
 def _event(event: EventReceived, domain: Domain, version: int) -> DomainEvent:

@@ -365,10 +365,6 @@ class Reflector:
 
     # ------------------------------------------------------------------ resync
 
-    def _slices(self) -> int:
-        """In how many slices a period reads every domain once."""
-        return max(1, min(SLICES, -(-self._tracker.known // SLICE)))
-
     def _wait_for_sweep(self) -> None:
         if self._period is None:
             return
@@ -377,6 +373,7 @@ class Reflector:
         self._alarms.set(_Alarm.SWEEP, self._now + pause)
 
     def _pause(self, period: float) -> float:
+        """Seconds between two slices."""
         return period / max(1, min(SLICES, -(-self._tracker.known // SLICE)))
 
     def _sweep_if_due(self) -> None:
