@@ -28,6 +28,16 @@ hypothesis.settings.register_profile(
     max_examples=20_000,
     suppress_health_check=[hypothesis.HealthCheck.too_slow],
 )
+# For scripts/mutants.py: whether it fails is all that is asked, some thousand times.
+hypothesis.settings.register_profile(
+    "mutants",
+    deadline=None,
+    database=None,
+    derandomize=True,
+    max_examples=20,
+    phases=[hypothesis.Phase.explicit, hypothesis.Phase.generate],
+    suppress_health_check=list(hypothesis.HealthCheck),
+)
 
 EVENT_THREAD = "virtinformer-events"
 """libvirt's event loop: one thread a process, started once, never ended."""
