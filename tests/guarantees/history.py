@@ -155,6 +155,7 @@ class Subscribed:
         known: what the subscriber knows already (``since=``, ``initial=False``); else ``None``.
         since: the version after which it wants everything, if it said so.
         where: its predicate.
+        prompt: whether it takes whatever comes at once.
     """
 
     kind: str
@@ -162,6 +163,7 @@ class Subscribed:
     known: Mapping[UUID, vi.Domain] | None = None
     since: int | None = None
     where: Any = None
+    prompt: bool = False
 
     def __str__(self) -> str:
         since = f" since v{self.since}" if self.since is not None else ""
@@ -393,10 +395,15 @@ class History:
 
     Attributes:
         lines: in order.
+        knows_truth: whether `WasTrue` tells of every domain what is true at each moment. A
+            real host does not tell: what a guest does by itself shows up nowhere.
+        virtual: whether the time is made up, so that what happens at once has one time.
     """
 
     def __init__(self, **options: Any) -> None:
         self.options: Mapping[str, Any] = {**DEFAULTS, **options}
+        self.knows_truth = False
+        self.virtual = False
         self.lines: list[Line] = []
         self._by_type: dict[type, list[Line]] = {}
         self._by_who: dict[str, list[Line]] = {}

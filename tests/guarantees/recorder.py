@@ -58,7 +58,7 @@ from virtinformer._core.messages import Input
 from virtinformer._core.model import Observation
 from virtinformer.informer import DomainInformer
 from virtinformer.source import Post, Request, Source
-from virtinformer.testing import FakeHost
+from virtinformer.testing import FakeHost, VirtualLoop
 
 __all__ = ["RecordedSource", "Recorder"]
 
@@ -144,6 +144,7 @@ class Recorder:
     def follow(self, host: FakeHost) -> None:
         """Write down what a made-up host tells of itself, and what is true of it now."""
         self._host = host
+        self.history.knows_truth = True
         for uuid in host.domains:
             self.was_true(host, uuid)
 
@@ -169,6 +170,7 @@ class Recorder:
             source: of the host.
             options: besides those of the recorder, such as ``random``.
         """
+        self.history.virtual = isinstance(asyncio.get_running_loop(), VirtualLoop)
         recorded = RecordedSource(source, self)
         informer = DomainInformer(recorded, **{**self._options, **options})
         with self._listening():
@@ -244,7 +246,7 @@ class Recorder:
         assert self._informer is not None
         since = known.resource_version if known is not None else None
         stream = self._informer.watch(since=since, where=where)
-        self.write(who, Subscribed("deltas", self._view, known, since, where))
+        self.write(who, Subscribed("deltas", self._view, known, since, where, pace is None))
         async with Reading(self, who, stream, pace) as reading:
             yield reading
 
@@ -260,7 +262,8 @@ class Recorder:
         """Read events in a task of its own; the arguments are as of `watch`."""
         assert self._informer is not None
         stream = self._informer.events(since=since, where=where)
-        self.write(who, Subscribed("events", self._view, since=since, where=where))
+        subscribed = Subscribed("events", self._view, None, since, where, pace is None)
+        self.write(who, subscribed)
         async with Reading(self, who, stream, pace) as reading:
             yield reading
 
@@ -280,7 +283,8 @@ class Recorder:
         """
         assert self._informer is not None
         registration = self._informer.add_event_handler(_Handler(self, who, behaves), where=where)
-        self.write(who, Subscribed("handler", self._view, where=where))
+        prompt = behaves is None
+        self.write(who, Subscribed("handler", self._view, where=where, prompt=prompt))
         return registration
 
     async def unhandle(self, who: str, registration: vi.Registration) -> None:
