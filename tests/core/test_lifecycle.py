@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Sequence
 
+import attrs
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -384,6 +385,29 @@ def test_a_restart_of_a_transient_domain_ends_it() -> None:
     start = on(Run.RUNNING, persistent=False)
     found = put(start, [], at(running(2, persistent=False)), conclude=True)
     assert told(found) == ["Stopped*", "Started*"]
+
+
+ANYWHERE = [
+    Position(run, persistent, id)
+    for run, persistent, id in itertools.product((*Run, None), (True, False), (-1, 1))
+]
+
+
+def test_whatever_a_host_shows_can_be_explained() -> None:
+    """However much was missed: from any position some steps lead to any other."""
+    another_run = [attrs.evolve(seen, id=2) for seen in ANYWHERE]
+    for position, seen in itertools.product(ANYWHERE, [*ANYWHERE, *another_run]):
+        assert put(position, [], seen, conclude=True).position.agrees(seen)
+
+
+def test_past_its_window_no_event_waits_wherever_it_comes() -> None:
+    for position, type_, id, seen in itertools.product(
+        ANYWHERE, range(10), (-1, 1), (ABSENT, at(running(2)))
+    ):
+        event = ev(type_, id=id)
+        found = put(position, [event], seen, late=True)
+        assert not found.held
+        assert [step.event for step in found.steps if step.event] + [*found.superseded] == [event]
 
 
 # ---------------------------------------------------------------------- the unknown

@@ -49,6 +49,13 @@ def test_snapshots_share_until_something_is_written() -> None:
     assert store._domains is written, "copied without need"
 
 
+def test_its_length_is_the_number_of_domains() -> None:
+    store = filled(a := make(A, 1), make(B, 2))
+    assert len(store) == 2
+    store.apply(delete(a, 3))
+    assert len(store) == 1
+
+
 def test_an_event_alone_leaves_the_dictionary_shared() -> None:
     store = filled(make(A, 1))
     snapshot = store.snapshot()

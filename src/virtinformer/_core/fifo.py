@@ -166,8 +166,8 @@ def _given_before(delta: Delta) -> Domain | None:
             return None
         case Updated(old=old):
             return old
-        case Deleted(domain=last):
-            return last
+        case _:
+            return delta.domain
 
 
 def _fold(first: Delta, second: Delta) -> Delta:

@@ -246,7 +246,7 @@ def arrange(
         telling.force(held[0].event)
         held = telling.tell(held[1:])
     if conclude and not held:
-        telling.infer(_path(telling.position, seen.explains, seen.id) or (), seen.id)
+        telling.infer(_path(telling.position, seen.explains, seen.id), seen.id)
     return Arrangement(
         tuple(telling.steps), telling.position, tuple(held), tuple(telling.superseded)
     )
@@ -323,7 +323,7 @@ class _Telling:
         """
         run_id = event.id if event.id >= 0 else self.seen.id
         before = _path(self.position, lambda at: _possible(event, at, self.seen), run_id)
-        if before is None or self._is_longer_with(event, before, run_id):
+        if self._is_longer_with(event, before, run_id):
             self.superseded.append(event)
             return
         self.infer(before, run_id)
@@ -335,8 +335,6 @@ class _Telling:
         after = _after(event, _walk(self.position, before, run_id))
         rest = _path(after, self.seen.explains, self.seen.id)
         without = _path(self.position, self.seen.explains, self.seen.id)
-        if rest is None or without is None:
-            return False
         return len(before) + len(rest) > len(without)
 
     def infer(self, types: Sequence[LifecycleType], run_id: int) -> None:
@@ -410,15 +408,16 @@ def _move(type_: LifecycleType, at: Position, run_id: int) -> Position:
 
 def _path(
     start: Position, arrived: Callable[[Position], bool], run_id: int
-) -> tuple[LifecycleType, ...] | None:
-    """The fewest steps from `start` to where `arrived` holds; ``None`` if none lead there.
+) -> tuple[LifecycleType, ...]:
+    """The fewest steps from `start` to where `arrived` holds.
 
     Breadth first over a few dozen positions; steps are tried in a fixed order,
-    so that the path is the same every time.
+    so that the path is the same every time. There always is one: steps lead from
+    any position to any that a host may show, and to one where any event is possible.
     """
     queue: deque[tuple[Position, tuple[LifecycleType, ...]]] = deque([(start, ())])
     met = {start}
-    while queue:
+    while True:
         at, path = queue.popleft()
         if arrived(at):
             return path
@@ -426,7 +425,6 @@ def _path(
             if _inferable(type_, at) and (to := _move(type_, at, run_id)) not in met:
                 met.add(to)
                 queue.append((to, (*path, type_)))
-    return None
 
 
 def _walk(start: Position, types: Sequence[LifecycleType], run_id: int) -> Position:

@@ -112,9 +112,14 @@ class Domain:
     def _parse(self) -> ElementTree.Element:
         try:
             return ElementTree.fromstring(self.xml)
+        except UnicodeEncodeError as error:
+            raise self._named(_refusal(self.xml, error)) from error
         except ElementTree.ParseError as error:
-            error.msg = f"the live XML of domain {self.name!r} ({self.uuid}) is malformed: {error}"
-            raise
+            raise self._named(error)  # noqa: B904 - the same one
+
+    def _named(self, error: ElementTree.ParseError) -> ElementTree.ParseError:
+        error.msg = f"the live XML of domain {self.name!r} ({self.uuid}) is malformed: {error}"
+        return error
 
     @property
     def active(self) -> bool:

@@ -241,8 +241,7 @@ class Tracker:
         while len(self._tombs) > TOMBSTONES:
             oldest = next(iter(self._tombs))
             del self._tombs[oldest]
-            if self._records[oldest].idle and not self._records[oldest].known:
-                del self._records[oldest]
+            del self._records[oldest]
 
     # ------------------------------------------------------------------ reads
 
