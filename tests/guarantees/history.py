@@ -17,6 +17,7 @@ happened: all are written on one event loop. Printed, a line reads ::
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Iterator, Mapping
 from typing import Any, Final, TypeVar, final
 from uuid import UUID
@@ -473,8 +474,13 @@ def _content(uuid: UUID, seen: Observation | vi.Domain | None) -> str:
     words += [word for word in ("persistent", "autostart") if getattr(seen, word)]
     words += [] if seen.settled else ["unsettled"]
     # Enough to tell one text from another.
-    words.append(f"xml {hash(seen.xml) & 0xFFFF:04x}/{hash(seen.config_xml) & 0xFFFF:04x}")
+    words.append(f"xml {_mark(seen.xml)}/{_mark(seen.config_xml or '')}")
     return " ".join(words)
+
+
+def _mark(text: str) -> str:
+    # The same in every process, as `hash` is not: two printed histories can be compared.
+    return f"{zlib.crc32(text.encode(errors='surrogatepass')) & 0xFFFF:04x}"
 
 
 def _domain(domain: vi.Domain) -> str:

@@ -234,6 +234,7 @@ class Recorder:
         pace: Thinks | None = None,
         known: vi.Snapshot | None = None,
         where: Callable[[vi.Domain], bool] | None = None,
+        initial: bool = True,
     ) -> AsyncIterator[Reading]:
         """Watch deltas in a task of its own.
 
@@ -242,10 +243,12 @@ class Recorder:
             pace: is awaited after each item: how the subscriber spends its time.
             known: what it knows already; it wants only what comes after that.
             where: its predicate.
+            initial: ``False`` if it knows all that can be read now.
         """
         assert self._informer is not None
         since = known.resource_version if known is not None else None
-        stream = self._informer.watch(since=since, where=where)
+        stream = self._informer.watch(since=since, where=where, initial=initial)
+        known = known if initial else self._view
         self.write(who, Subscribed("deltas", self._view, known, since, where, pace is None))
         async with Reading(self, who, stream, pace) as reading:
             yield reading
@@ -332,18 +335,40 @@ class Reading:
         self._recorder = recorder
         self._who = who
         self._pace = pace
+        self._goes_on = False
+        self._dropped = False
 
     async def __aenter__(self) -> Reading:
-        self._task = asyncio.create_task(self._read(), name=f"subscriber {self._who}")
+        self._begin()
         return self
+
+    def _begin(self) -> None:
+        self._task = asyncio.create_task(self._read(), name=f"subscriber {self._who}")
 
     async def __aexit__(self, *_: object) -> None:
         if not self._task.done():
             self._task.cancel()
         await asyncio.wait([self._task])
-        await self.stream.aclose()
+        if self._dropped:
+            del self.stream
+        else:
+            await self.stream.aclose()
         if not self._task.cancelled():
             self._task.result()
+
+    async def interrupt(self) -> None:
+        """Cancel whatever it does just now, and read on from the same stream."""
+        self._recorder.note("is interrupted", self._who)
+        self._goes_on = True
+        self._task.cancel()
+        await asyncio.wait([self._task])
+        self._goes_on = False
+        if self._task.cancelled():
+            self._begin()
+
+    def drop(self) -> None:
+        """Let go of the stream when the context is left, instead of closing it."""
+        self._dropped = True
 
     def waiting(self, lives: int) -> None:
         """Write down how long the queue is."""
@@ -363,7 +388,8 @@ class Reading:
         except vi.VersionExpired:
             why = "VersionExpired"
         finally:
-            self._recorder.write(self._who, Ended(why, drained))
+            if not (self._goes_on and why == "cancelled"):
+                self._recorder.write(self._who, Ended(why, drained))
 
 
 class _Handler:
