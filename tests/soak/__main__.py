@@ -1,0 +1,68 @@
+"""`python -m tests.soak [--minutes N] [--out FOLDER]`: run, judge, draw.
+
+Exit status 1 if anything was not flat; what, is said.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from pathlib import Path
+
+import attrs
+
+from tests.soak.conductor import Plan, conduct
+from tests.soak.picture import draw
+from tests.soak.recording import Recording
+from tests.soak.verdict import Judgement, judge
+
+
+def main() -> int:
+    """Do what the arguments say."""
+    arguments = _arguments()
+    out: Path = arguments.out
+    out.mkdir(parents=True, exist_ok=True)
+    if arguments.again:
+        recording = Recording.load(out / "soak.jsonl")
+    else:
+        recording = conduct(_plan(arguments), _say)
+        recording.save(out / "soak.jsonl")
+    if recording.samples:
+        draw(recording, out / "soak.svg")
+    judgements = judge(recording)
+    print("\n".join(map(str, judgements)))  # noqa: T201
+    return _status(judgements)
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m tests.soak", description=__doc__)
+    parser.add_argument("--minutes", type=float, default=30.0, metavar="N")
+    parser.add_argument("--out", type=Path, default=Path("soak-out"), metavar="FOLDER")
+    parser.add_argument("--quick", action="store_true", help="a few seconds: does it still run?")
+    parser.add_argument("--again", action="store_true", help="judge and draw what is there")
+    return parser.parse_args()
+
+
+def _plan(arguments: argparse.Namespace) -> Plan:
+    return Plan.quick() if arguments.quick else attrs.evolve(Plan(), minutes=arguments.minutes)
+
+
+def _say(line: str) -> None:
+    """One short line for each sample, to be watched."""
+    entry = json.loads(line)
+    if entry["kind"] != "sample":
+        return
+    hosts = " ".join(
+        f"{name}: v{host['resource_version']} {'synced' if host['synced'] else 'AWAY'}"
+        for name, host in entry["hosts"].items()
+    )
+    print(f"{entry['at']:7.1f} s  {entry['rss'] / 1e6:6.1f} MB  {hosts}", flush=True)  # noqa: T201
+
+
+def _status(judgements: list[Judgement]) -> int:
+    return int(any(judgement.holds is False for judgement in judgements))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

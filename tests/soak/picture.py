@@ -1,0 +1,135 @@
+"""The recording, drawn: small multiples over one time, the faults of the daemon marked."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+import attrs
+
+from tests.soak.recording import Recording, Sample
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+__all__ = ["draw"]
+
+BLUE, ORANGE, GREEN, PURPLE, GREY = "#2563a8", "#d9730d", "#2f8f5b", "#7a4fa3", "#6b7280"
+COLOURS: Final = (BLUE, ORANGE, GREEN, PURPLE, GREY)
+FAULTS: Final = {"killed": "#c43333", "hung": "#c9a227"}
+WARM: Final = "#f1f3f5"
+
+Figure = Callable[[Sample], float]
+
+
+@attrs.frozen
+class Panel:
+    """One of the small pictures."""
+
+    title: str
+    lines: dict[str, Figure]
+    log: bool = False
+
+
+PANELS: Final[Sequence[Panel]] = (
+    Panel("Resident memory, MB", {"": lambda s: s.rss / 1e6}),
+    Panel("Python's memory blocks, thousands", {"": lambda s: s.blocks / 1e3}),
+    Panel(
+        "Open and running",
+        {
+            "descriptors": lambda s: s.descriptors,
+            "threads": lambda s: s.threads,
+            "tasks": lambda s: s.tasks,
+            "callbacks": lambda s: s.callbacks,
+            "libvirt objects": lambda s: s.objects,
+        },
+    ),
+    Panel(
+        "Queue lengths (test driver)",
+        {
+            "never read": lambda s: s.hosts["test"].queues["never read"],
+            "stuck": lambda s: s.hosts["test"].queues["stuck"],
+            "slow": lambda s: s.hosts["test"].queues["slow"],
+            "fast": lambda s: s.hosts["test"].queues["fast"],
+            "events": lambda s: s.hosts["test"].queues["events"],
+        },
+    ),
+    Panel(
+        "Staleness, s",
+        {
+            "test driver": lambda s: s.hosts["test"].staleness,
+            "QEMU": lambda s: s.hosts["qemu"].staleness,
+        },
+    ),
+    Panel("Longest stall of the loop, ms", {"": lambda s: s.stall * 1e3}),
+    Panel(
+        "Reconnects",
+        {
+            "test driver": lambda s: s.hosts["test"].reconnects,
+            "QEMU": lambda s: s.hosts["qemu"].reconnects,
+        },
+    ),
+)
+
+
+def draw(recording: Recording, path: Path) -> None:
+    """Draw it into a file, SVG or PNG by its suffix."""
+    import matplotlib as mpl
+
+    mpl.use("svg" if path.suffix == ".svg" else "agg")
+    import matplotlib.pyplot as plt
+
+    style = {
+        "font.size": 8,
+        "font.family": "sans-serif",
+        "svg.fonttype": "none",  # text stays text: small, and sharp
+        "svg.hashsalt": "soak",  # the same recording, the same file
+        "axes.spines.top": False,
+        "axes.spines.right": False,
+    }
+    with mpl.rc_context(style):
+        figure, grid = plt.subplots(4, 2, figsize=(10, 10), sharex=True, layout="constrained")
+        for axes, panel in zip(grid.flat, PANELS, strict=False):
+            _draw_panel(axes, panel, recording)
+        _draw_rates(grid.flat[len(PANELS)], recording)
+        for axes in grid[-1]:
+            axes.set_xlabel("minutes")
+        figure.savefig(path, metadata={"Date": None} if path.suffix == ".svg" else None)
+        plt.close(figure)
+
+
+def _draw_panel(axes: Axes, panel: Panel, recording: Recording) -> None:
+    minutes = [sample.at / 60 for sample in recording.samples]
+    for (name, value), colour in zip(panel.lines.items(), COLOURS, strict=False):
+        values = [value(sample) for sample in recording.samples]
+        axes.plot(minutes, values, color=colour, linewidth=1.0, label=name)
+    _frame(axes, panel.title, recording)
+
+
+def _draw_rates(axes: Axes, recording: Recording) -> None:
+    pairs = list(zip(recording.samples, recording.samples[1:], strict=False))
+    minutes = [after.at / 60 for _, after in pairs]
+    for (name, host), colour in zip(HOSTS.items(), COLOURS, strict=False):
+        rates = [
+            (after.hosts[host].deltas - before.hosts[host].deltas) / (after.at - before.at)
+            for before, after in pairs
+        ]
+        axes.plot(minutes, rates, color=colour, linewidth=1.0, label=name)
+    _frame(axes, "Deltas a second, to a fast subscriber", recording)
+
+
+HOSTS: Final = {"test driver": "test", "QEMU": "qemu"}
+
+
+def _frame(axes: Axes, title: str, recording: Recording) -> None:
+    last = recording.samples[-1].at / 60
+    axes.axvspan(0, last / 4, color=WARM, linewidth=0, zorder=0)
+    for fault in recording.faults:
+        axes.axvline(fault.at / 60, color=FAULTS[fault.what], linewidth=0.6, alpha=0.6, zorder=1)
+    axes.set_title(title, loc="left", fontsize=9, fontweight="bold")
+    axes.set_xlim(0, last)
+    axes.set_ylim(bottom=0)
+    axes.grid(axis="y", color="#e5e7eb", linewidth=0.5)
+    if axes.get_legend_handles_labels()[1]:
+        axes.legend(frameon=False, fontsize=7, ncols=2, loc="upper right")
