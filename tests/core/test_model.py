@@ -65,6 +65,21 @@ def test_malformed_xml_fails_where_it_is_parsed() -> None:
     assert "<domain>" not in repr(domain)
 
 
+@pytest.mark.parametrize(
+    "xml", ["<domain>\ud800</domain>", "\udcff", "\x00", "<?xml version='1.0'"]
+)
+def test_xml_that_is_no_text_is_malformed(xml: str) -> None:
+    domain = make(A, xml=xml, name="odd")
+    with pytest.raises(ElementTree.ParseError, match="'odd'") as caught:
+        domain.element  # noqa: B018
+    assert caught.value.position[0] == 1
+
+
+def test_what_xml_says_of_its_encoding_means_nothing_in_a_text() -> None:
+    domain = make(A, xml="<?xml version='1.0' encoding='utf-16'?><domain>é</domain>")
+    assert domain.element.text == "é"
+
+
 def test_what_changed() -> None:
     old = make(A, 1)
     new = make(A, 2, name="b", xml="<domain>\n</domain>", generation=3)
@@ -93,6 +108,22 @@ def test_diffs() -> None:
     deleted = Deleted(old, DeletionReason.MISSING, 2, DeltaSource.EVENT).diff().splitlines()
     assert deleted[3:] == ["-<domain>", "-  <one/>", "-</domain>"]
     assert Updated(old, old, 2, DeltaSource.EVENT).diff() == ""
+
+
+def test_a_name_cannot_pass_for_a_line_of_a_diff() -> None:
+    new = make(A, 1, name="a\n-<secret/>", xml="<domain/>")
+    assert Added(new, 1, DeltaSource.EVENT).diff().split("\n") == [
+        r"--- 'a\n-<secret/>'",
+        r"+++ 'a\n-<secret/>'",
+        "@@ -0,0 +1 @@",
+        "+<domain/>",
+    ]
+
+
+def test_a_diff_shows_what_only_python_takes_for_the_end_of_a_line() -> None:
+    old, new = make(A, 1, xml="<a>\x85</a>\n"), make(A, 2, xml="<a>\u2028</a>\n")
+    diff = Updated(old, new, 2, DeltaSource.EVENT).diff()
+    assert diff.split("\n")[3:] == ["-<a>\x85</a>", "+<a>\u2028</a>"]
 
 
 def test_the_record_of_the_message_of_2016() -> None:

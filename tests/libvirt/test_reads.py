@@ -74,6 +74,16 @@ def test_a_name_with_markup_is_no_tear() -> None:
         assert observation.settled
 
 
+@pytest.mark.parametrize("character", [*map(chr, range(1, 0x20))], ids=ascii)
+def test_what_xml_cannot_hold_of_a_name_is_no_tear(character: str) -> None:
+    """libvirt 9 takes any of them in a rename, and leaves most out of the XML."""
+    with opened() as host, defined(host) as domain:
+        domain.rename(f"a{character}b")
+        observation = seen(host, domain)
+        assert observation.name == f"a{character}b"
+        assert observation.settled
+
+
 class Error(libvirt.libvirtError):
     """An error of libvirt with a code of our choice."""
 
@@ -274,6 +284,22 @@ def test_malformed_xml_is_delivered_as_text(text: str) -> None:
     observation = read(truth)
     assert observation.xml == truth.text
     assert observation.settled
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "<domain id='" + "9" * 5000 + "'>",
+        "<domain id='3'><name>&#" + "9" * 5000 + ";</name>",
+        "<domain " * 200_000,
+    ],
+    ids=["long id", "long reference", "half-open"],
+)
+def test_absurd_xml_is_read_as_well(text: str) -> None:
+    """Python takes no number of so many digits; the last one takes minutes if looked at again."""
+    truth = Truth()
+    truth.text = text
+    assert read(truth).xml == text
 
 
 def test_an_unknown_state_is_a_number() -> None:

@@ -110,16 +110,13 @@ class Domain:
         return self._element
 
     def _parse(self) -> ElementTree.Element:
+        # Encoded here: `str` is refused by Python, and not by the parser, if it cannot be encoded.
+        text = self.xml.encode("utf-8", "surrogatepass")
         try:
-            return ElementTree.fromstring(self.xml)
-        except UnicodeEncodeError as error:
-            raise self._named(_refusal(self.xml, error)) from error
+            return ElementTree.fromstring(text, ElementTree.XMLParser(encoding="utf-8"))
         except ElementTree.ParseError as error:
-            raise self._named(error)  # noqa: B904 - the same one
-
-    def _named(self, error: ElementTree.ParseError) -> ElementTree.ParseError:
-        error.msg = f"the live XML of domain {self.name!r} ({self.uuid}) is malformed: {error}"
-        return error
+            error.msg = f"the live XML of domain {self.name!r} ({self.uuid}) is malformed: {error}"
+            raise
 
     @property
     def active(self) -> bool:
@@ -290,7 +287,15 @@ class Change:
 
 
 def _diff(old: str, new: str, old_name: str, new_name: str) -> str:
-    lines = difflib.unified_diff(
-        old.splitlines(), new.splitlines(), old_name, new_name, lineterm=""
-    )
-    return "\n".join(lines)
+    names = (_label(old_name), _label(new_name))
+    return "\n".join(difflib.unified_diff(_lines(old), _lines(new), *names, lineterm=""))
+
+
+def _lines(text: str) -> list[str]:
+    """The lines as a diff has them; `str.splitlines` would hide that a separator changed."""
+    return text.removesuffix("\n").split("\n") if text else []
+
+
+def _label(name: str) -> str:
+    """A name in the head of a diff, quoted if it could pass for lines of it."""
+    return name if name.isprintable() else ascii(name)

@@ -34,9 +34,12 @@ TRIES: Final = 3
 GHOSTS: Final = 32
 """So many handles in a row may be of a domain that went, while another came under its UUID."""
 
-_HEADER: Final = re.compile(r"<domain\b[^>]*>")
+# Neither may look twice at the same text, or the read of a malformed one takes minutes.
+_HEADER: Final = re.compile(r"<domain\b[^<>]*>")
 _ID: Final = re.compile(r"""\sid=(['"])(-?\d+)\1""")
 _NAME: Final = re.compile(r"<name>([^<]*)</name>")
+_UNWRITTEN: Final = re.compile("[\x01-\x08\x0b\x0c\x0e-\x1f]")
+"""What XML cannot hold: libvirt writes most of it not at all. A rename may put it into a name."""
 
 _ACTIVE_STATES: Final = (DomainState.RUNNING, DomainState.BLOCKED, DomainState.PAUSED)
 
@@ -106,9 +109,17 @@ def agrees(xml: str, name: str, id_: int, state: DomainState) -> bool:
         return True
     found = _ID.search(header.group())
     shown = _NAME.search(xml, header.end())
-    return (int(found.group(2)) if found else -1) == id_ and (
-        shown is None or unescape(shown.group(1)) == name
+    return (found.group(2) if found else "-1") == str(id_) and (
+        shown is None or _is_written(name, shown.group(1))
     )
+
+
+def _is_written(name: str, text: str) -> bool:
+    """Whether XML names a domain so."""
+    try:
+        return _UNWRITTEN.sub("", unescape(text)) == _UNWRITTEN.sub("", name)
+    except ValueError:
+        return True  # a reference to a character of more digits than Python takes for a number
 
 
 def config_of(domain: libvirt.virDomain, xml: str, id_: int, persistent: bool) -> str | None:
