@@ -11,6 +11,7 @@ import pytest
 from virtinformer._core.fifo import CANDIDATES, FOLDED_EVENTS, SKIPPED, DeltaFifo, EventFifo
 from virtinformer._core.model import (
     Added,
+    Change,
     Deleted,
     DeletionReason,
     DeltaSource,
@@ -44,6 +45,11 @@ A1, A2, A3 = (make(A, version, autostart=version == 2) for version in (1, 2, 3))
 AGAIN = attrs.evolve(make(A, 9), incarnation=9)
 
 
+def found_by(source: DeltaSource, change: Change) -> Change:
+    assert change.delta is not None
+    return attrs.evolve(change, delta=attrs.evolve(change.delta, source=source))
+
+
 # ---------------------------------------------------------------------- folding
 
 
@@ -62,6 +68,18 @@ def test_added_and_updated_is_added() -> None:
     assert added.domain is A2
     assert added.resource_version == 2
     assert [e.type for e in added.events] == ["Defined", "Started"]
+
+
+def test_a_folded_delta_came_to_be_known_as_its_domain_did() -> None:
+    """An addition by what made it known first, an update by what told of it last."""
+    fifo = DeltaFifo()
+    fifo.push(add(A1))
+    fifo.push(found_by(DeltaSource.RESYNC, update(A1, A2)))
+    fifo.push(update(b1 := make(B, 3), b2 := make(B, 4)))
+    fifo.push(found_by(DeltaSource.RESYNC, update(b2, b1)))
+    added, updated = drain(fifo)
+    assert added.source is DeltaSource.EVENT
+    assert updated.source is DeltaSource.RESYNC
 
 
 def test_added_and_deleted_is_nothing() -> None:
@@ -225,6 +243,16 @@ def test_a_life_through_a_predicate(matches: bool) -> None:
     assert all(delta.reason is DeletionReason.UNDEFINED for delta in found)
 
 
+@pytest.mark.parametrize("at_first", [True, False])
+def test_a_new_domain_is_judged_by_what_it_became(at_first: bool) -> None:
+    """Nothing was given of it yet: what it was before it was asked for does not count."""
+    fifo = DeltaFifo(on)
+    old, new = make(A, 1, autostart=at_first), make(A, 2, autostart=not at_first)
+    fifo.push(add(old))
+    fifo.push(update(old, new))
+    assert [type(delta) for delta in drain(fifo)] == ([] if at_first else [Added])
+
+
 def test_a_deletion_is_judged_by_what_was_given() -> None:
     """It matched when it was given, and did no longer before it went."""
     fifo = DeltaFifo(on)
@@ -296,6 +324,13 @@ def test_an_event_predicate_that_raises_keeps_the_event() -> None:
         with pytest.raises(ZeroDivisionError):
             fifo.pop()
     assert len(fifo) == 1
+
+
+def test_as_many_events_as_the_limit_may_wait() -> None:
+    fifo = EventFifo(2)
+    fifo.push(add(A2, event(A2, 1), event(A2, 2)))
+    assert fifo.overflowed is None
+    assert len(drain_events(fifo)) == 2
 
 
 def test_an_overflow_keeps_what_waits_and_takes_no_more() -> None:

@@ -11,7 +11,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests import traces
-from virtinformer._core.lifecycle import ABSENT, Arrangement, Position, Run, Waiting, arrange
+from virtinformer._core.lifecycle import (
+    ABSENT,
+    Arrangement,
+    Position,
+    Run,
+    Waiting,
+    arrange,
+    led_to,
+)
 from virtinformer._core.lifecycle import position_of as at
 from virtinformer._core.messages import EventReceived
 from virtinformer._core.vocabulary import (
@@ -266,7 +274,8 @@ def test_wakeup() -> None:
 @pytest.mark.parametrize(("run", "type_"), [(Run.RUNNING, RESUMED), (Run.PAUSED, SUSPENDED)])
 def test_a_change_of_reason_is_a_step_on_the_spot(run: Run, type_: LifecycleType) -> None:
     seen = at(running() if run is Run.RUNNING else paused())
-    assert len(put(on(run), [ev(type_, 3, id=1)], seen).steps) == 1
+    for detail in (1, 3):
+        assert len(put(on(run), [ev(type_, detail, id=1)], seen).steps) == 1
     repeated = put(on(run), [ev(type_, 0, id=1)], seen, late=True)
     assert repeated.steps == ()
     assert len(repeated.superseded) == 1
@@ -303,10 +312,20 @@ def test_a_repetition_is_superseded(position: Position, event: EventReceived) ->
     assert found.position == position
 
 
-def test_an_event_of_another_run_is_superseded() -> None:
-    found = put(on(Run.RUNNING, 2), [ev(SUSPENDED, id=1)], at(running(2)), late=True)
+@pytest.mark.parametrize("position", [on(Run.RUNNING, 2), SHUT_OFF])
+@pytest.mark.parametrize("id", [0, 1])  # some hypervisors count from 0
+def test_an_event_of_another_run_is_superseded(position: Position, id: int) -> None:
+    found = put(position, [ev(SUSPENDED, id=id)], at(running(2)), late=True)
     assert found.steps == ()
     assert len(found.superseded) == 1
+
+
+def test_an_inferred_start_is_that_of_the_run_which_was_seen() -> None:
+    """Where the event does not say which run it is of, and where it does."""
+    for event in (ev(RESUMED), ev(RESUMED, id=1)):
+        found = put(SHUT_OFF, [event], at(running()), late=True)
+        assert told(found) == ["Started*", "Resumed"]
+        assert found.position == on(Run.RUNNING)
 
 
 def test_an_event_that_the_shortest_story_needs_is_told() -> None:
@@ -339,6 +358,15 @@ def test_a_transient_domain_that_began_anew() -> None:
     assert put(start, [ev(STOPPED)], seen).steps == ()
     found = put(start, [ev(STOPPED), ev(STARTED, id=2)], seen)
     assert told(found) == ["Stopped", "Started"]
+
+
+def test_news_of_a_domain_are_no_beginning_of_it() -> None:
+    """Not even where their number is that of a beginning."""
+    start = on(Run.RUNNING, persistent=False)
+    news = ev(DEFINED, kind=EventKind.DEVICE_ADDED, id=1)
+    found = put(start, [ev(STOPPED), news], at(running(2, persistent=False)))
+    assert told(found) == ["DeviceAdded"]
+    assert len(found.held) == 1
 
 
 def test_a_domain_that_is_starting_up_may_be_anywhere() -> None:
@@ -408,6 +436,27 @@ def test_past_its_window_no_event_waits_wherever_it_comes() -> None:
         found = put(position, [event], seen, late=True)
         assert not found.held
         assert [step.event for step in found.steps if step.event] + [*found.superseded] == [event]
+
+
+# ---------------------------------------------------------------------- events alone
+
+
+@pytest.mark.parametrize(
+    ("position", "events", "led"),
+    [
+        (SHUT_OFF, [], SHUT_OFF),
+        (SHUT_OFF, [ev(STARTED, id=3)], on(Run.RUNNING, 3)),
+        (SHUT_OFF, [ev(STARTED, id=3), ev(SUSPENDED, id=3)], on(Run.PAUSED, 3)),
+        (SHUT_OFF, [ev(STARTED, kind=EventKind.REBOOT)], SHUT_OFF),
+        (SHUT_OFF, [ev(UNDEFINED)], ABSENT),
+        (on(Run.RUNNING, persistent=False), [ev(STOPPED)], ABSENT),
+        (on(Run.PMSUSPENDED), [ev(STARTED, 4, id=1)], on(Run.RUNNING)),
+    ],
+)
+def test_where_events_lead_if_nothing_can_be_read(
+    position: Position, events: list[EventReceived], led: Position
+) -> None:
+    assert led_to(position, events) == led
 
 
 # ---------------------------------------------------------------------- the unknown

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import pickle
 
 import pytest
@@ -15,6 +16,9 @@ from virtinformer._core.vocabulary import (
     event_words,
     reason_of,
 )
+
+NEVER_SEEN = itertools.count(1_000_000)
+"""A member once made is remembered: to see one being made takes a number that was not used."""
 
 
 def test_known_numbers_have_names() -> None:
@@ -33,6 +37,24 @@ def test_unknown_numbers_become_members() -> None:
     assert unknown not in list(DomainState)
     assert isinstance(unknown, DomainState)
     assert RunningReason(99).name == "UNKNOWN_99"
+
+
+def test_each_unknown_number_becomes_one_member() -> None:
+    number = next(NEVER_SEEN)
+    unknown = PausedReason(number)
+    assert unknown.name == f"UNKNOWN_{number}"
+    assert unknown.value == number
+    assert isinstance(unknown, PausedReason)
+    assert PausedReason(number) is unknown
+    assert {unknown: True}[PausedReason(number)]
+
+
+def test_equal_numbers_of_different_enumerations_differ() -> None:
+    assert RunningReason(3) == RunningReason.RESTORED
+    assert RunningReason(3) == 3
+    assert RunningReason(3) != PausedReason(3)
+    assert not RunningReason(3) == PausedReason(3)  # noqa: SIM201 - the other operator
+    assert not RunningReason(3) != 3  # noqa: SIM202
 
 
 def test_what_is_no_number_is_no_member() -> None:
