@@ -31,6 +31,7 @@ from virtinformer._core.vocabulary import event_words
 from virtinformer.source import Request
 
 __all__ = [
+    "FIELDS",
     "Asked",
     "AtRest",
     "Began",
@@ -384,7 +385,8 @@ class Violation(AssertionError):
 
     def __init__(self, promise: str, text: str, *lines: Line) -> None:
         self.promise = promise
-        self.lines = tuple(sorted(set(lines), key=lambda line: line.number))
+        by_number = {line.number: line for line in lines}
+        self.lines = tuple(by_number[number] for number in sorted(by_number))
         super().__init__("\n".join([f"{promise}: {text}", *map(str, self.lines)]))
 
 
