@@ -23,6 +23,7 @@ from virtinformer._core.messages import (
     Listed,
     ListFailed,
     Read,
+    Reject,
     Require,
     Resolve,
     Start,
@@ -31,7 +32,7 @@ from virtinformer._core.messages import (
     Tick,
 )
 from virtinformer._core.model import Added, Deleted, DeletionReason, DeltaSource, Domain, Updated
-from virtinformer._core.reflector import SLICE, SLICES, STABLE, Phase
+from virtinformer._core.reflector import ANSWER, SLICE, SLICES, STABLE, Phase
 from virtinformer._core.tracker import FAILURES, LOOKUPS, RACES
 from virtinformer._core.vocabulary import DomainState, EventKind, LifecycleType
 
@@ -203,6 +204,103 @@ def test_a_stable_connection_makes_the_backoff_begin_anew(lasted: float, wait: f
     assert driver.reflector.deadline == pytest.approx(driver.now + wait)
 
 
+def test_what_went_wrong_is_known() -> None:
+    driver = Driver()
+    driver.receive(Start())
+    driver.receive(ConnectFailed(1, ERROR))
+    assert driver.reflector.last_error is ERROR
+    driver = Driver().go_live()
+    driver.disconnect()
+    assert driver.reflector.last_error is ERROR
+    driver = Driver()
+    driver.receive(Start())
+    driver.pass_time(ANSWER)
+    assert isinstance(driver.reflector.last_error, TimeoutError)
+    assert "60 s" in str(driver.reflector.last_error)
+
+
+def test_nothing_is_asked_of_a_host_that_is_away() -> None:
+    """Nothing rings that was set before: no list, no slice, no patience with an answer."""
+    driver = Driver(period=0.01)
+    driver.connect()
+    driver.fail_list()
+    driver.disconnect()
+    assert driver.phase is Phase.BACKOFF
+    driver.pass_time(0.09)
+    assert [type(effect) for effect in driver.effects[-2:]] == [List, Disconnect]
+    driver = Driver(period=0.01).go_live()
+    driver.disconnect()
+    driver.pass_time(0.09)
+    assert driver.effects == [Disconnect(1)]
+
+
+def test_a_host_that_answers_late_and_then_fails_is_given_all_the_time_again() -> None:
+    driver = Driver()
+    driver.receive(Start())
+    waits(driver, 12)
+    driver.pass_time(ANSWER - 1.0)
+    epoch = driver.epoch
+    driver.receive(ConnectFailed(epoch, ERROR))
+    driver.pass_time(29.0)
+    assert driver.phase is Phase.BACKOFF
+    assert driver.epoch == epoch + 1
+    driver.pass_time(1.0)
+    assert driver.phase is Phase.DISCONNECTED
+    driver.pass_time(ANSWER - 0.1)
+    assert driver.phase is Phase.DISCONNECTED
+
+
+def test_a_list_that_was_to_be_repeated_is_not_repeated_on_the_next_connection() -> None:
+    driver = Driver(random=lambda: 1.0)
+    driver.connect()
+    for delay in (0.025, 0.05, 0.1):
+        driver.fail_list()
+        driver.pass_time(delay)
+    driver.fail_list()
+    driver.disconnect()
+    driver.pass_time(0.05)
+    driver.connect()
+    driver.forget()
+    driver.pass_time(1.0)
+    assert driver.lists == 0
+
+
+def test_a_connection_that_breaks_under_its_list_owes_no_list() -> None:
+    driver = Driver().go_live({A: shut_off()})
+    for _ in range(3):
+        driver.disconnect()
+        assert driver.reflector.waiting_since is None
+        driver.pass_time(31.0)
+        driver.connect()
+    assert driver.reflector.waiting_since is not None
+    assert driver.phase is Phase.LISTING
+
+
+def test_on_a_new_connection_failed_lists_are_counted_anew() -> None:
+    driver = Driver().go_live()
+    for _ in range(2):
+        driver.reconnect()
+        driver.forget()
+        driver.require(1, A)
+        for _ in range(FAILURES):
+            assert driver.rejected == []
+            driver.fail_list()
+            driver.pass_time(10.0)
+        assert driver.rejected == [1]
+
+
+def test_a_sweep_that_was_due_is_not_due_on_the_next_connection() -> None:
+    driver = Driver(period=60.0).go_live({A: shut_off()})
+    driver.require(1)
+    driver.pass_time(60.0)
+    driver.reconnect()
+    driver.forget()
+    driver.answer_list({A: shut_off()})
+    assert driver.lists == 0
+    driver.pass_time(60.0)
+    assert driver.lists == 1
+
+
 # ---------------------------------------------------------------------- lists
 
 
@@ -239,6 +337,20 @@ def test_a_failed_list_is_repeated_and_changes_nothing() -> None:
     assert driver.phase is Phase.LIVE
 
 
+def test_a_list_that_fails_again_is_repeated_later() -> None:
+    driver = Driver().go_live({A: shut_off()})
+    driver.require(1)
+    for turn in range(3):
+        assert driver.lists == turn + 1
+        driver.fail_list()
+        driver.pass_time(0.05 * 2**turn - 0.01)
+        assert driver.lists == turn + 1
+        driver.pass_time(0.01)
+    assert driver.reflector.counters.list_errors == 3
+    driver.answer_list({A: shut_off()})
+    assert driver.resolved == [1]
+
+
 def test_a_failed_resync_waits_for_the_next_one() -> None:
     driver = Driver(period=60.0).go_live({A: shut_off()})
     driver.pass_time(60.0)
@@ -267,6 +379,21 @@ def test_a_reconnect_tells_exactly_the_differences() -> None:
     assert driver.told == ["Started*", "Undefined*"]
     assert driver.deltas[0].resource_version > version
     assert driver.reflector.connections == 2
+
+
+def test_what_one_connection_did_not_catch_up_with_is_held_for_events_on_the_next() -> None:
+    driver = Driver().go_live({A: shut_off()})
+    driver.reconnect()
+    driver.answer_list({A: shut_off()}, reads=())
+    assert not driver.reflector.synced
+    driver.reconnect()
+    driver.event(A, RESUMED, id=1)
+    driver.answer_list({A: running()})
+    assert driver.deltas == []
+    driver.tell(A, running(), driver.make_event(A, STARTED, id=1))
+    assert driver.told == ["Started", "Resumed"]
+    assert driver.kinds == ["Updated"]
+    assert driver.reflector.synced
 
 
 def test_reads_that_a_disconnect_cut_off_are_asked_for_again() -> None:
@@ -811,7 +938,7 @@ def test_sync_fails_if_the_host_does_not_list() -> None:
         assert driver.rejected == []
         driver.fail_list()
         driver.pass_time(10.0)
-    assert driver.rejected == [1]
+    assert driver.of(Reject) == [Reject(1, ERROR)]
     driver.answer(A, shut_off())
     assert driver.resolved == [2]
 
