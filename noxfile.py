@@ -14,7 +14,7 @@ nox.options.default_venv_backend = "venv"
 nox.options.reuse_existing_virtualenvs = True
 nox.options.error_on_external_run = True
 nox.options.error_on_missing_interpreters = False
-nox.options.sessions = ["lint", "typing", "tests", "docs"]
+nox.options.sessions = ["lint", "typing", "tests", "core", "docs"]
 
 PYPROJECT = nox.project.load_toml("pyproject.toml")
 PYTHONS = nox.project.python_versions(PYPROJECT)
@@ -40,6 +40,23 @@ def coverage(session: nox.Session) -> None:
     session.run("coverage", "run", "-m", "pytest", *session.posargs)
     session.run("coverage", "combine")
     session.run("coverage", "report")
+
+
+@nox.session
+def core(session: nox.Session) -> None:
+    """The quick tests of the core alone, which reach every line and every branch of it."""
+    install(session, "tests")
+    session.run("coverage", "erase")
+    session.run("coverage", "run", "-m", "pytest", "tests/core", "-k", "not TestCore")
+    session.run("coverage", "combine")
+    session.run("coverage", "report", "--include=src/virtinformer/_core/*", "--fail-under=100")
+
+
+@nox.session
+def mutants(session: nox.Session) -> None:
+    """Small mistakes in the core, one at a time: most have to make a quick test fail."""
+    install(session, "mutants")
+    session.run("python", "scripts/mutants.py", *session.posargs)
 
 
 @nox.session
