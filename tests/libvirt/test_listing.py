@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 from uuid import UUID
 
@@ -165,6 +165,27 @@ def test_a_domain_that_moves_meanwhile_is_left_to_a_read_of_its_own() -> None:
         told = list_all(Around(host, domainListGetStats=pause))
         assert uuid_of(moves) not in observed(told)
         assert uuid_of(stays) in observed(told)
+
+
+@pytest.mark.parametrize("broken", ["name", "state"])
+def test_a_domain_of_which_something_is_missing_keeps_no_other_from_being_listed(
+    broken: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its name is no text (a rename takes any bytes), or its driver does not tell its state."""
+    with opened() as host, defined(host, start=True) as odd, defined(host) as sound:
+        kept, status = uuid_of(odd), listing._status
+
+        def failing(domain: libvirt.virDomain, stats: Mapping[str, int]) -> listing._Status:
+            if uuid_of(domain) == kept and broken == "name":
+                b"\xff".decode()
+            return status(domain, {} if uuid_of(domain) == kept else stats)
+
+        monkeypatch.setattr(listing, "_status", failing)
+        told = list_all(host)
+        assert kept not in observed(told)
+        assert uuid_of(sound) in observed(told)
+        assert isinstance(told[-1], Listed)
+        assert kept in told[-1].present
 
 
 class Refused(libvirt.libvirtError):

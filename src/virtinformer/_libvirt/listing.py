@@ -20,7 +20,7 @@ import logging
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Final
 from uuid import UUID
 
@@ -192,13 +192,14 @@ class Listing:
         self, chunk: list[libvirt.virDomain]
     ) -> dict[UUID, tuple[libvirt.virDomain, _Status]]:
         answer = self._host.domainListGetStats(chunk, libvirt.VIR_DOMAIN_STATS_STATE)
-        return {
-            uuid_of(domain): (
-                domain,
-                _Status(domain.name(), domain.ID(), stats["state.state"], stats["state.reason"]),
-            )
-            for domain, stats in answer
-        }
+        found = {}
+        for domain, stats in answer:
+            uuid = uuid_of(domain)
+            try:
+                found[uuid] = (domain, _status(domain, stats))
+            except Exception as error:  # noqa: BLE001 - a name that is no text, a state left out
+                log.debug("domain %s is left to a read of its own: %s", uuid, detached(error))
+        return found
 
     def _texts(self, domain: libvirt.virDomain, uuid: UUID) -> tuple[str, str | None] | None:
         """Live and configuration XML; ``None`` if the host will not give them."""
@@ -234,6 +235,10 @@ class Listing:
                 continue
             if isinstance(seen, Observation) and seen.settled:
                 yield uuid, seen
+
+
+def _status(domain: libvirt.virDomain, stats: Mapping[str, int]) -> _Status:
+    return _Status(domain.name(), domain.ID(), stats["state.state"], stats["state.reason"])
 
 
 def uuid_of(domain: libvirt.virDomain) -> UUID:
