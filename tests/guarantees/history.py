@@ -401,12 +401,22 @@ class History:
         knows_truth: whether `WasTrue` tells of every domain what is true at each moment. A
             real host does not tell: what a guest does by itself shows up nowhere.
         virtual: whether the time is made up, so that what happens at once has one time.
+        slack: seconds by which somebody may be late for no fault of the informer; ``None``:
+            it cannot be told whose fault it is. Made-up time needs no more than a trifle.
+        dates_views: whether a read of the store says of which version it is. (Informers of
+            another make may not; then a view has the greatest version that was seen in it.)
+        repeats: whether an update may tell the same again, by design.
+        complaint: what the log has to say of a handler that raised.
     """
 
     def __init__(self, **options: Any) -> None:
         self.options: Mapping[str, Any] = {**DEFAULTS, **options}
         self.knows_truth = False
         self.virtual = False
+        self.slack: float | None = None
+        self.dates_views = True
+        self.repeats = False
+        self.complaint = "failed for"
         self.lines: list[Line] = []
         self._by_type: dict[type, list[Line]] = {}
         self._by_who: dict[str, list[Line]] = {}

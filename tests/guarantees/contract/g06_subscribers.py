@@ -40,8 +40,9 @@ def subscribers(history: History) -> None:
     for line, waiting in history.of(Waiting):
         if waiting.length > waiting.lives:
             raise Violation("G6", "more waits than one delta a domain", line)
-    if history.virtual:
-        _nobody_delays_the_prompt(history)
+    slack = SLACK if history.virtual else history.slack
+    if slack is not None:
+        _nobody_delays_the_prompt(history, slack)
 
 
 def _replayed(history: History, subscribed: Line, fact: Subscribed) -> View:
@@ -54,7 +55,7 @@ def _replayed(history: History, subscribed: Line, fact: Subscribed) -> View:
             _is_synced_rightly(subscribed, fact, begun, synced, line, item)
             synced = line
         elif not isinstance(item, vi.DomainEvent):
-            _follow(view, line, item, fact)
+            _follow(view, line, item, fact, repeats=history.repeats)
             if synced is None:
                 begun.add(item.domain.uuid)
     return view
@@ -78,7 +79,12 @@ def _is_synced_rightly(
 
 
 def _follow(
-    view: View, line: Line, delta: vi.Added | vi.Updated | vi.Deleted, fact: Subscribed
+    view: View,
+    line: Line,
+    delta: vi.Added | vi.Updated | vi.Deleted,
+    fact: Subscribed,
+    *,
+    repeats: bool,
 ) -> None:
     uuid = delta.domain.uuid
     known = view.get(uuid)
@@ -87,7 +93,7 @@ def _follow(
             raise Violation("G6", f"{delta.domain.name} is added twice", known[0], line)
         case vi.Updated() | vi.Deleted() if known is None:
             raise Violation("G6", f"{delta.domain.name} was never given before", line)
-        case vi.Updated() if known is not None:
+        case vi.Updated() if known is not None and not (repeats and delta.domain == known[1]):
             _goes_on(known, line, delta, exactly=fact.where is None)
         case vi.Deleted() if known is not None:
             _is_the_same_life(known, line, delta.domain)
@@ -141,7 +147,7 @@ def _differences(
     return wrong
 
 
-def _nobody_delays_the_prompt(history: History) -> None:
+def _nobody_delays_the_prompt(history: History, slack: float) -> None:
     """One that takes whatever comes at once has it at the time at which the store has it."""
     stored = [(fact.view.resource_version, line) for line, fact in history.of(Looked, "store")]
     for subscribed, fact in history.subscriptions("deltas", "events"):
@@ -149,6 +155,6 @@ def _nobody_delays_the_prompt(history: History) -> None:
             continue
         for line, item in given_to(history, subscribed.who):
             at = next((at for version, at in stored if version >= item.resource_version), None)
-            if at is not None and line.time > max(at.time, subscribed.time) + SLACK:
+            if at is not None and line.time > max(at.time, subscribed.time) + slack:
                 text = f"{subscribed.who} waited for {line.time - at.time:.3f} s for others"
                 raise Violation("G6", text, at, line)

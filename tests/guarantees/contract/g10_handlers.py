@@ -108,7 +108,7 @@ def _is_complete(
 
 def _errors_are_logged(history: History) -> None:
     """What a handler raises is told to the log, and to nobody else."""
-    logged = [line.number for line, fact in history.of(Logged) if "failed for" in fact.text]
+    logged = [line.number for line, fact in history.of(Logged) if history.complaint in fact.text]
     for line, fact in history.of(Returned):
         if fact.error in (None, "CancelledError"):
             continue
