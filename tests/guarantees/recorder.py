@@ -350,9 +350,10 @@ class Reading:
             self._task.cancel()
         await asyncio.wait([self._task])
         if self._dropped:
-            del self.stream
-        else:
-            await self.stream.aclose()
+            # The task keeps the frames in which it was cancelled, and these the stream.
+            del self.stream, self._task
+            return
+        await self.stream.aclose()
         if not self._task.cancelled():
             self._task.result()
 
