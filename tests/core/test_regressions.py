@@ -15,7 +15,7 @@ from virtinformer._core.messages import (
     Start,
 )
 from virtinformer._core.reflector import ANSWER, SLICE, Phase
-from virtinformer._core.tracker import FAILURES
+from virtinformer._core.tracker import FAILURES, RACES
 from virtinformer._core.vocabulary import DomainState, EventKind, LifecycleType
 
 from .driving import ERROR, GONE, A, B, Driver, running, shut_off
@@ -354,3 +354,30 @@ def test_a_quiet_hour_is_no_debt() -> None:
     assert driver.reflector.waiting_since is None
     driver.require(1, A)
     assert driver.reflector.waiting_since == driver.now
+
+
+def test_a_deletion_is_not_believed_of_a_look_up_that_an_event_has_overtaken() -> None:
+    """Also where events come faster than reads: then they are told with the last that is known."""
+    driver = Driver().go_live({A: shut_off()})
+    for _ in range(RACES):
+        began = driver.stamp()
+        driver.event(A, DEFINED, 1)
+        driver.answer(A, GONE, began=began)
+    assert driver.kinds == ["Updated"]
+    assert not driver.deltas[0].domain.settled
+    assert driver.told == ["Defined"] * RACES
+    assert driver.reads()[-1] == A
+    driver.answer(A, shut_off())
+    assert driver.deltas[-1].domain.settled
+
+
+def test_reads_that_lost_one_and_the_same_race_count_once() -> None:
+    """A daemon that hung answers many reads at once, all begun before the last event."""
+    driver = Driver().go_live({A: shut_off()})
+    begun = [driver.stamp() for _ in range(2 * RACES)]
+    driver.event(A, DEFINED, 1)
+    for began in begun:
+        driver.answer(A, shut_off(xml="stale"), began=began)
+    assert driver.deltas == []
+    driver.answer(A, shut_off(xml="new"))
+    assert [(delta.domain.xml, delta.domain.settled) for delta in driver.deltas] == [("new", True)]

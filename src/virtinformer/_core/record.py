@@ -41,6 +41,7 @@ class Record:
         reading: whether a read was asked for and not answered.
         cause: why it was asked for.
         raced: reads in a row that an event made worthless.
+        overtaken: `touched` when the last of them came back.
         failed: reads in a row that the host refused.
         torn: reads in a row that the source could not settle.
         lookups: look-ups in a row that did not find what an event says exists.
@@ -62,6 +63,7 @@ class Record:
     reading: bool = False
     cause: DeltaSource = DeltaSource.EVENT
     raced: int = 0
+    overtaken: int = -1
     failed: int = 0
     torn: int = 0
     lookups: int = 0

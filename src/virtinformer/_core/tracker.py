@@ -261,12 +261,22 @@ class Tracker:
             self.outstanding -= 1
 
     def _lost_race(self, record: Record, observed: Observed) -> bool:
-        """Whether an event came since the read began, and it can be repeated."""
+        """Whether an event came since the read began, and it is to be repeated."""
         if observed.began > record.touched:
             return False
         self.counters.reads_raced += 1
-        record.raced += 0 if observed.listed else 1
-        return record.raced < RACES
+        if observed.listed or observed.began <= record.overtaken:
+            return True  # it began before the race that was counted last: that is the same race
+        record.overtaken = record.touched
+        record.raced += 1
+        if record.raced < RACES:
+            return True
+        if isinstance(observed.result, Gone):
+            # Unlike a state, a deletion cannot be marked as unsettled. The events need not wait.
+            record.raced = 0
+            self._tell_without_reading(record)
+            return True
+        return False
 
     def _is_unlikely(self, record: Record, observed: Observed) -> bool:
         """Whether an answer will soon be another one, and was given for the first times."""

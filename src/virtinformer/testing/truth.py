@@ -51,6 +51,10 @@ class Truth(ABC):
         guest = self._guests.get(uuid)
         return guest.content if guest else None
 
+    def visible_from(self, uuid: UUID) -> float:
+        """When a domain that exists can first be looked up, by the time of the event loop."""
+        return self._guests[uuid].visible_from
+
     @abstractmethod
     def _tell(self, event: HostEvent) -> None:
         """Send an event on its way."""
