@@ -97,12 +97,14 @@ class WasTrue:
         content: what an honest read sees; ``None``: there is no such domain.
         text: what made it so.
         began: number of the line at which that began, where it took time.
+        visible_from: the time from which on it can be looked up: before, nobody can know.
     """
 
     uuid: UUID
     content: Observation | None
     text: str
     began: int | None = None
+    visible_from: float = 0.0
 
     def __str__(self) -> str:
         return f"did: {self.text} → {_content(self.uuid, self.content)}"

@@ -150,7 +150,9 @@ class Recorder:
 
     def was_true(self, host: FakeHost, uuid: UUID, text: str = "") -> Line:
         """Write down what is true of a domain; call it after each operation on it."""
-        return self.write("host", WasTrue(uuid, host.truth(uuid), text))
+        content = host.truth(uuid)
+        visible = 0.0 if content is None else host.visible_from(uuid)
+        return self.write("host", WasTrue(uuid, content, text, visible_from=visible))
 
     def begin(self, uuid: UUID, text: str) -> int:
         """Somebody begins to change a domain; return the number for `done`."""

@@ -101,12 +101,14 @@ class Readings:
 
     def __init__(self, history: History) -> None:
         self._seen: dict[tuple[UUID, datetime], list[tuple[Line, Observed]]] = {}
+        self._all: dict[UUID, list[tuple[Line, Observed]]] = {}
         self._events: dict[UUID, list[tuple[Line, EventReceived]]] = {}
         self.gone: dict[UUID, list[tuple[Line, Observed]]] = {}
         for line, observed in history.told(Observed):
             if isinstance(observed.result, Observation):
                 key = (observed.uuid, utc(observed.time))
                 self._seen.setdefault(key, []).append((line, observed))
+                self._all.setdefault(observed.uuid, []).append((line, observed))
             elif isinstance(observed.result, Gone):
                 self.gone.setdefault(observed.uuid, []).append((line, observed))
         for line, event in history.told(EventReceived):
@@ -118,6 +120,15 @@ class Readings:
         return [
             (line, observed)
             for line, observed in self._seen.get((domain.uuid, domain.observed_at), ())
+            if line.number <= by.number and content_of(observed.result) == wanted
+        ]
+
+    def alike(self, domain: vi.Domain, by: Line) -> list[tuple[Line, Observed]]:
+        """The reads, up to a line, that saw the same: what did not change keeps its object."""
+        wanted = content_of(domain)
+        return [
+            (line, observed)
+            for line, observed in self._all.get(domain.uuid, ())
             if line.number <= by.number and content_of(observed.result) == wanted
         ]
 

@@ -147,7 +147,17 @@ def _changes(history: History) -> dict[UUID, _Steps]:
     for line, view in views(history):
         for uuid, domain in view.items():
             note(line, uuid, domain.resource_version, True)
+    for (_, old), (line, new) in pairwise(views(history)):
+        for uuid in old.keys() - new.keys():
+            if not _is_deleted_between(changes[uuid], old, new):
+                # Nobody who would be told was watching: it can be any version in between.
+                note(line, uuid, new.resource_version, False)
     return changes
+
+
+def _is_deleted_between(steps: _Steps, old: vi.Snapshot, new: vi.Snapshot) -> bool:
+    between = range(old.resource_version + 1, new.resource_version + 1)
+    return any(version in between and not exists for version, (_, exists) in steps.items())
 
 
 def _is_filtered(history: History, line: Line, item: vi.Deleted) -> bool:

@@ -83,9 +83,9 @@ def _is_read_after(
     reads: Readings, stamps: dict[_Key, tuple[Line, int]], line: Line, event: vi.DomainEvent
 ) -> None:
     came, stamp = stamps.get((event.domain_id, event.timestamp, event.type), (line, 0))
-    found = reads.of(event.domain, line)
     if any(gone.began > stamp for _, gone in reads.gone.get(event.domain_id, ())):
         return  # it was gone by then: the event carries the last that was known
+    found = reads.alike(event.domain, line)
     if found and all(observed.began <= stamp for _, observed in found):
         text = f"{event.type} carries a state of {event.domain_name} from before it"
         raise Violation("G3", text, came, found[-1][0], line)

@@ -280,11 +280,13 @@ class _Received:
 
     def _answers(self, event: EventReceived) -> Iterator[tuple[Line, Observed]]:
         """The reads that began after an event, and that nothing had overtaken."""
+        newest = 0
         for line, read in self._reads.get(event.uuid, ()):
-            known = isinstance(read.result, Observation)
+            known = isinstance(read.result, Observation) and read.began > newest
             after = read.epoch == event.epoch and read.began > event.stamp
             if known and after and not self._is_late(line, read):
                 yield line, read
+            newest = max(newest, read.ended)
 
     def _is_late(self, line: Line, read: Observed) -> bool:
         return any(

@@ -58,6 +58,8 @@ def _shows(history: History, told: _Told, uuid: UUID, wanted: Line, line: Line) 
         return  # of what is not complete nothing is promised
     last, fact = before[-1]
     assert isinstance(fact, WasTrue)
+    if fact.visible_from > wanted.time:
+        return  # it is not complete
     seen = line.fact.view.get(uuid)
     allowed = [fact.content, *_contents(meanwhile)]
     if not any(_same(history, content, seen) for content in allowed):

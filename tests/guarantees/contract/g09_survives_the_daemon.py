@@ -86,12 +86,13 @@ def _alike(item: vi.Updated) -> bool:
 
 def _backs_off(history: History) -> None:
     """Twice as long each time, less a random part of up to a half, and never too long."""
-    tries = 0
+    tries, epoch = 0, 0
     failed: Line | None = None
     for line in history.lines:
         fact = line.fact
         if isinstance(fact, Told) and isinstance(fact.input, ConnectFailed | Disconnected):
-            failed = line
+            # One of an older connection comes late, and means nothing.
+            failed = line if fact.input.epoch == epoch else failed
         elif isinstance(fact, Asked) and isinstance(fact.request, Connect) and failed is not None:
             tries = tries + 1 if isinstance(failed.fact.input, ConnectFailed) else 0
             _waited(failed, line, tries)
