@@ -209,8 +209,9 @@ class Crowd:
 
     @property
     def behind(self) -> bool:
-        """Whether anything waits for a subscriber."""
-        return any(len(reading.stream) for _, reading in self._readings.values())
+        """Whether anything waits for somebody who gets on with it."""
+        streams = [reading.stream for _, reading in self._readings.values()]
+        return any(map(len, [*streams, *self._registrations.values()]))
 
     async def go_home(self) -> None:
         """Let every subscriber end."""

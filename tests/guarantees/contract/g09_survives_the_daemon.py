@@ -93,7 +93,10 @@ def _backs_off(history: History) -> None:
         if isinstance(fact, Told) and isinstance(fact.input, ConnectFailed | Disconnected):
             # One of an older connection comes late, and means nothing.
             failed = line if fact.input.epoch == epoch else failed
-        elif isinstance(fact, Asked) and isinstance(fact.request, Connect) and failed is not None:
+        elif isinstance(fact, Asked) and isinstance(fact.request, Connect):
+            epoch = fact.request.epoch
+            if failed is None:
+                continue
             tries = tries + 1 if isinstance(failed.fact.input, ConnectFailed) else 0
             _waited(failed, line, tries)
             failed = None

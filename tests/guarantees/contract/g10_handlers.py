@@ -24,14 +24,13 @@ __all__ = ["handlers"]
 def handlers(history: History) -> None:
     """Check G10."""
     for line, fact in history.subscriptions("handler"):
-        under_way = _one_at_a_time(history.by(line.who))
+        _one_at_a_time(history.by(line.who))
         known = _in_order(history.by(line.who), fact)
-        _is_complete(history, line, fact, known, under_way)
+        _is_complete(history, line, fact, known)
     _errors_are_logged(history)
 
 
-def _one_at_a_time(lines: list[Line]) -> Line | None:
-    """The call that is still under way, if any."""
+def _one_at_a_time(lines: list[Line]) -> None:
     under_way: Line | None = None
     ended: Line | None = None
     for line in lines:
@@ -48,7 +47,6 @@ def _one_at_a_time(lines: list[Line]) -> Line | None:
                 raise Violation("G10", "closed, and it still runs", under_way, line)
             case Ended():
                 ended = line
-    return under_way
 
 
 def _in_order(lines: list[Line], fact: Subscribed) -> dict[object, tuple[Line, vi.Domain]]:
@@ -90,12 +88,11 @@ def _is_complete(
     subscribed: Line,
     fact: Subscribed,
     known: dict[object, tuple[Line, vi.Domain]],
-    under_way: Line | None,
 ) -> None:
     """At rest it was called for everything, however others and itself behaved."""
     for line, rest in history.of(AtRest):
         ended = any(isinstance(at.fact, Ended) for at in history.by(subscribed.who))
-        if ended or (under_way is not None and under_way.number < line.number):
+        if ended or _is_called(history.by(subscribed.who), line):
             continue
         expected = {u for u, d in rest.view.items() if fact.where is None or fact.where(d)}
         if expected != known.keys():
@@ -104,6 +101,14 @@ def _is_complete(
             now = rest.view[uuid]  # type: ignore[index]
             if fact.where is None and domain.resource_version != now.resource_version:
                 raise Violation("G10", f"{subscribed.who} was not called again", called, line)
+
+
+def _is_called(lines: list[Line], at: Line) -> bool:
+    """Whether a call is under way at a line."""
+    calls = [line.fact for line in lines if line.number < at.number]
+    return isinstance(
+        next((fact for fact in reversed(calls) if isinstance(fact, Called | Returned)), None), Called
+    )
 
 
 def _errors_are_logged(history: History) -> None:
