@@ -18,7 +18,7 @@ from virtinformer._core.reflector import ANSWER, SLICE, Phase
 from virtinformer._core.tracker import FAILURES, RACES
 from virtinformer._core.vocabulary import DomainState, EventKind, LifecycleType
 
-from .driving import ERROR, GONE, A, B, Driver, running, shut_off
+from .driving import ERROR, GONE, A, B, Driver, paused, running, shut_off
 
 DEFINED, UNDEFINED, STARTED = (
     LifecycleType.DEFINED,
@@ -381,3 +381,9 @@ def test_reads_that_lost_one_and_the_same_race_count_once() -> None:
     assert driver.deltas == []
     driver.answer(A, shut_off(xml="new"))
     assert [(delta.domain.xml, delta.domain.settled) for delta in driver.deltas] == [("new", True)]
+
+
+def test_a_detail_that_nobody_knows_is_a_new_reason_also_if_it_is_negative() -> None:
+    driver = Driver().go_live({A: paused()})
+    driver.tell(A, paused(), driver.make_event(A, LifecycleType.SUSPENDED, -1, id=1))
+    assert [(event.type, event.reason) for event in driver.events] == [("Suspended", "Unknown(-1)")]

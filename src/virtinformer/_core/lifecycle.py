@@ -147,7 +147,7 @@ _CHANGES_OF_REASON: Final = {
     LifecycleType.RESUMED: Run.RUNNING,
     LifecycleType.SUSPENDED: Run.PAUSED,
 }
-"""Steps on the spot: with a detail above 0 these tell a new reason (post-copy, migrated)."""
+"""Steps on the spot: with another detail than 0 these tell a new reason (post-copy, migrated)."""
 
 _BEGINNINGS: Final = frozenset({LifecycleType.DEFINED, LifecycleType.STARTED})
 """With these a domain that was absent is there."""
@@ -373,7 +373,7 @@ def _possible(event: EventReceived, at: Position, seen: Position) -> bool:
         return _row_allows(type_, at) and not (at.absent and seen.persistent)
     if type_ in _RUN and not _ids_agree(at.id, event.id):
         return False
-    if type_ in _CHANGES_OF_REASON and _CHANGES_OF_REASON[type_] is at.run and event.detail > 0:
+    if type_ in _CHANGES_OF_REASON and _CHANGES_OF_REASON[type_] is at.run and event.detail != 0:
         return True
     return _row_allows(type_, at)
 
