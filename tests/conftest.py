@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-import contextlib
-import gc
-import os
 import signal
-import threading
-from collections.abc import Callable, Generator, Iterator, Mapping
-from pathlib import Path
+from collections.abc import Generator, Iterator, Mapping
 
 import hypothesis
 import libvirt
 import pytest
 import uvloop
 
-from tests.daemons import Daemon, DaemonError, wait_until
+from tests.daemons import Daemon
+from tests.leaks import Leaks
 from tests.loops import LoopFactory, loop_factories
 
 # No deadline: a time is no promise, and other programs run beside the tests. "ci" tries the
@@ -39,10 +35,8 @@ hypothesis.settings.register_profile(
     suppress_health_check=list(hypothesis.HealthCheck),
 )
 
-EVENT_THREAD = "virtinformer-events"
-"""libvirt's event loop: one thread a process, started once, never ended."""
+LEAKS = Leaks()
 
-_KINDS = ("socket:", "pipe:", "anon_inode:")
 _PASSED = pytest.StashKey[bool]()
 
 
@@ -53,6 +47,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     """Choose hypothesis's profile, and have libvirt tell its errors as exceptions only."""
+    config.addinivalue_line("markers", "leaves(kind): a test that may leave such things behind")
     if not config.getoption("--hypothesis-profile"):
         hypothesis.settings.load_profile("ci")
     libvirt.registerErrorHandler(lambda _context, _error: None, None)
@@ -60,6 +55,7 @@ def pytest_configure(config: pytest.Config) -> None:
     # Both open some things once a process, for ever.
     libvirt.open("test:///default").close()
     uvloop.new_event_loop().close()
+    LEAKS.install()
 
 
 def pytest_asyncio_loop_factories(item: pytest.Item) -> Mapping[str, LoopFactory]:
@@ -105,51 +101,25 @@ def pytest_runtest_makereport(
     return report
 
 
+@pytest.fixture
+def leaks() -> Leaks:
+    """What looks after each test; for tests that leave something and tidy up themselves."""
+    return LEAKS
+
+
 @pytest.fixture(autouse=True)
 def nothing_left_behind(request: pytest.FixtureRequest) -> Iterator[None]:
-    """After a test there is no thread and no open socket, pipe or the like that was not before.
+    """After a test there is nothing of what `tests.leaks` looks for that was not there before.
 
     It is set up first and therefore looks last, when the test's other fixtures and its event
-    loop are gone. libvirt closes a socket a moment after its connection: hence the wait.
+    loop are gone.
     """
     if "qemu" in request.fixturenames:
         request.getfixturevalue("qemu")  # what outlives the test must be there before it
-    ran, threads, descriptors = _event_thread_runs(), _threads(), _descriptors()
+    LEAKS.begin()
     yield
     if not request.node.stash.get(_PASSED, False):
         return  # a traceback may well hold what would otherwise be gone
-    _expect_none(lambda: _threads() - threads, "threads")
-    # libvirt's event loop keeps what it wakes itself with; it begins in one test of a process.
-    kinds = _KINDS if ran or not _event_thread_runs() else ("socket:",)
-    _expect_none(lambda: _descriptors(kinds) - descriptors, "descriptors")
-
-
-def _expect_none(left: Callable[[], set[str]], what: str) -> None:
-    try:
-        wait_until(lambda: not left(), what, timeout=1.0)
-    except DaemonError:
-        gc.collect()  # only now: it takes longer than most tests
-    try:
-        wait_until(lambda: not left(), what, timeout=2.0)
-    except DaemonError:
-        pytest.fail(f"the test left {what} behind: {sorted(left())}")
-
-
-def _event_thread_runs() -> bool:
-    return any(thread.name == EVENT_THREAD for thread in threading.enumerate())
-
-
-def _threads() -> set[str]:
-    threads = (thread for thread in threading.enumerate() if thread.name != EVENT_THREAD)
-    return {f"{thread.name} ({thread.ident})" for thread in threads}
-
-
-def _descriptors(kinds: tuple[str, ...] = _KINDS) -> set[str]:
-    """What is open beside files: by number and name. Empty where there is no /proc."""
-    found = set()
-    for entry in Path("/proc/self/fd").glob("*"):
-        with contextlib.suppress(FileNotFoundError):  # the one that this glob itself had open
-            target = os.readlink(entry)
-            if target.startswith(kinds):
-                found.add(f"{entry.name} {target}")
-    return found
+    allowed = [kind for mark in request.node.iter_markers("leaves") for kind in mark.args]
+    if left := LEAKS.left(*allowed):
+        pytest.fail("the test left behind " + "; ".join(f"{k}: {v}" for k, v in left.items()))

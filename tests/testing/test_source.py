@@ -297,6 +297,7 @@ async def test_after_closing_nothing_is_posted_and_nothing_is_left() -> None:
     assert host.open_connections == 0
 
 
+@pytest.mark.leaves("tasks")  # that is what a deadlock is
 def test_after_closing_no_timer_is_left() -> None:
     times: list[float] = []
 

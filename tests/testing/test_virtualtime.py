@@ -57,6 +57,7 @@ async def wait_for_culprit() -> None:
     await asyncio.create_task(wait_for_nothing(), name="the culprit")
 
 
+@pytest.mark.leaves("tasks")  # that is what a deadlock is
 def test_a_deadlock_is_told_with_the_place_where_it_waits() -> None:
     told = r"(?s)deadlock.*the culprit .*wait_for_nothing.*test_virtualtime\.py:\d"
     with pytest.raises(RuntimeError, match=told):
