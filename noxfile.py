@@ -97,3 +97,10 @@ def bench(session: nox.Session) -> None:
     """The benchmarks; arguments go to them."""
     install(session, "tests")
     session.run("python", "-m", "bench", *session.posargs)
+
+
+@nox.session
+def soak(session: nox.Session) -> None:
+    """A long, steady life with reconnects: is it flat? `-- --minutes N`; the plot says where."""
+    install(session, "soak")
+    session.run("python", "-m", "tests.soak", *session.posargs)

@@ -38,7 +38,7 @@ def main() -> int:
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m tests.soak", description=__doc__)
     parser.add_argument("--minutes", type=float, default=30.0, metavar="N")
-    parser.add_argument("--out", type=Path, default=Path("soak-out"), metavar="FOLDER")
+    parser.add_argument("--out", type=Path, default=Path("build/soak"), metavar="FOLDER")
     parser.add_argument("--quick", action="store_true", help="a few seconds: does it still run?")
     parser.add_argument("--again", action="store_true", help="judge and draw what is there")
     return parser.parse_args()

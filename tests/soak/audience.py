@@ -157,7 +157,9 @@ class Audience:
                 await asyncio.sleep(ASK_SECONDS)
 
     def _somebody(self) -> UUID:
-        return self._random.choice([domain.uuid for domain in self._informer.list()] or [UUID(int=0)])
+        return self._random.choice(
+            [domain.uuid for domain in self._informer.list()] or [UUID(int=0)]
+        )
 
     async def _refresh(self) -> None:
         await self._informer.refresh(self._somebody())

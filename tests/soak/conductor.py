@@ -62,7 +62,7 @@ class Plan:
     @classmethod
     def quick(cls) -> Plan:
         """Only to see that it runs, and that a killed daemon is survived."""
-        return cls(minutes=0.2, every=0.5, faults=(2.0, 2.0), away=(0.0, 0.0), quiet=7.0)
+        return cls(minutes=0.15, every=0.5, faults=(2.0, 2.0), away=(0.0, 0.0), quiet=5.0)
 
 
 def conduct(plan: Plan, say: Callable[[str], None]) -> Recording:
@@ -133,7 +133,7 @@ def _last_words(process: subprocess.Popen[str]) -> dict[str, Any]:
 
 def _buried(process: subprocess.Popen[str]) -> None:
     if process.wait(PATIENCE):
-        raise RuntimeError(f"{process.args} ended with status {process.returncode}")
+        raise RuntimeError(f"{process.args!r} ended with status {process.returncode}")
 
 
 class Listener:

@@ -119,7 +119,8 @@ class Recording:
 
     def _lines(self) -> Iterable[str]:
         yield json.dumps({"kind": "about"} | self.about)
-        for entry in sorted([*self.samples, *self.faults], key=lambda entry: entry.at):
+        entries: list[Sample | Fault] = [*self.samples, *self.faults]
+        for entry in sorted(entries, key=lambda entry: entry.at):
             yield to_line(entry)
         if self.end is not None:
             yield to_line(self.end)

@@ -44,6 +44,11 @@ def uuid_of(name: str) -> UUID:
     return uuid5(NAMESPACE_URL, f"virtinformer-soak:{name}")
 
 
+def _state_of(domain: libvirt.virDomain) -> int:
+    state, _reason = map(int, domain.state())
+    return state
+
+
 class Writer:
     """One connection, and works that are drawn by their weight."""
 
@@ -113,7 +118,7 @@ class Writer:
     def step(self, names: Sequence[str]) -> None:
         """One step in the life of one."""
         domain = self.any_of(names)
-        state, _ = domain.state()
+        state = _state_of(domain)
         if state == libvirt.VIR_DOMAIN_SHUTOFF:
             domain.create()
         elif state == libvirt.VIR_DOMAIN_PAUSED:
@@ -192,7 +197,7 @@ def _set_up_qemu(writer: Writer) -> None:
 
 def _pause(writer: Writer) -> None:
     domain = writer.any_of(GUESTS)
-    state, _ = domain.state()
+    state = _state_of(domain)
     (domain.resume if state == libvirt.VIR_DOMAIN_PAUSED else domain.suspend)()
 
 
