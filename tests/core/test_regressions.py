@@ -387,3 +387,19 @@ def test_a_detail_that_nobody_knows_is_a_new_reason_also_if_it_is_negative() -> 
     driver = Driver().go_live({A: paused()})
     driver.tell(A, paused(), driver.make_event(A, LifecycleType.SUSPENDED, -1, id=1))
     assert [(event.type, event.reason) for event in driver.events] == [("Suspended", "Unknown(-1)")]
+
+
+def test_one_who_asks_delays_no_event() -> None:
+    """A refresh() wants a later read; the one that is under way answers for the event."""
+    driver = Driver().go_live({A: shut_off()})
+    driver.event(A, STARTED, id=1)
+    began = driver.stamp()
+    for token in range(7, 7 + 2 * RACES):
+        driver.require(token, A)
+    driver.answer(A, running(), began=began)
+    assert driver.told == ["Started"]
+    assert driver.deltas[-1].domain.settled
+    assert driver.resolved == []
+    assert driver.reads()[-1] == A
+    driver.answer(A, running())
+    assert driver.resolved == list(range(7, 7 + 2 * RACES))

@@ -35,13 +35,14 @@ class Record:
         position: where the events told so far have led.
         waiting: events that came and were not told, in the order of arrival.
         touched: stamp of the newest reason to read it.
+        heard: stamp of the newest event.
         began, ended: stamps of the read that was accepted last.
         accepted: what that read saw, while it is not in the store yet.
         time: when that read ended, seconds since 1970.
         reading: whether a read was asked for and not answered.
         cause: why it was asked for.
         raced: reads in a row that an event made worthless.
-        overtaken: `touched` when the last of them came back.
+        overtaken: `heard` when the last of them came back.
         failed: reads in a row that the host refused.
         torn: reads in a row that the source could not settle.
         lookups: look-ups in a row that did not find what an event says exists.
@@ -56,6 +57,7 @@ class Record:
     position: Position = ABSENT
     waiting: list[Waiting] = attrs.field(factory=list)
     touched: int = -1
+    heard: int = -1
     began: int = -1
     ended: int = -1
     accepted: Observed | None = None
@@ -92,6 +94,11 @@ class Record:
         """Whether nothing is under way."""
         busy = self.dirty or self.reading or self.waiting or self.accepted is not None
         return not busy and self.expected is None
+
+    @property
+    def is_overtaken(self) -> bool:
+        """Whether an event came since the read began that was accepted last."""
+        return self.heard > self.began
 
     def touch(self, stamp: int, cause: DeltaSource) -> None:
         """Note a reason to read it."""

@@ -128,6 +128,7 @@ class Tracker:
         self.counters.events_received += 1
         record = self._record(event.uuid)
         record.waiting.append(Waiting(event, self.now + self._window))
+        record.heard = max(record.heard, event.stamp)
         self._touch(record, event.stamp, DeltaSource.EVENT)
 
     def observed(self, observed: Observed, list_cause: DeltaSource | None) -> None:
@@ -262,12 +263,12 @@ class Tracker:
 
     def _lost_race(self, record: Record, observed: Observed) -> bool:
         """Whether an event came since the read began, and it is to be repeated."""
-        if observed.began > record.touched:
+        if observed.began > record.heard:
             return False
         self.counters.reads_raced += 1
         if observed.listed or observed.began <= record.overtaken:
             return True  # it began before the race that was counted last: that is the same race
-        record.overtaken = record.touched
+        record.overtaken = record.heard
         record.raced += 1
         if record.raced < RACES:
             return True
@@ -371,7 +372,7 @@ class Tracker:
         if not isinstance(result, Observation):
             return None
         # Stored though an event has come since: another read is on its way.
-        return attrs.evolve(result, settled=False) if record.dirty else result
+        return attrs.evolve(result, settled=False) if record.is_overtaken else result
 
     def _tell_without_reading(self, record: Record) -> None:
         """The host refuses to say: let the events go with the last that is known."""
