@@ -33,9 +33,7 @@ Pair = tuple[Phase, str, bool]
 
 INPUTS: Final = [kind.__name__ for kind in get_args(messages.Input)]
 
-_OF_AN_EPOCH: Final = [
-    kind.__name__ for kind in get_args(messages.Input) if hasattr(kind, "epoch")
-]
+_OF_AN_EPOCH: Final = [kind.__name__ for kind in get_args(messages.Input) if hasattr(kind, "epoch")]
 
 PAIRS: Final[list[Pair]] = [
     *((phase, kind, False) for kind in INPUTS for phase in Phase),

@@ -197,9 +197,9 @@ class _Theatre:
             if informer.health.synced:
                 break
             await asyncio.sleep(1.0)
-        await asyncio.sleep(RETRIES + (self.script.resync_period or 0.0))
         if self.script.resync_period is None:
             await self._sync()
+        await asyncio.sleep(RETRIES + (self.script.resync_period or 0.0))
         self.crowd.count_waiting(self._lives)
         self.crowd.wake()
         for _ in range(int(READING)):

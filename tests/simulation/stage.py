@@ -12,6 +12,7 @@ from uuid import UUID
 
 from tests.simulation.script import Script, Step, uuid_of
 from virtinformer.testing import FakeHost, Faults, Latency
+from virtinformer.testing.liar import Script as Lies
 
 __all__ = ["LIES", "OPERATIONS", "calm", "do", "host_of"]
 
@@ -160,6 +161,7 @@ def do(host: FakeHost, step: Step) -> UUID | None:
 def calm(host: FakeHost) -> None:
     """Make the host honest, awake, and open to all; what it held back comes out."""
     host.faults = Faults()
+    host._liar.script = Lies()
     host.latency = Latency()
     host.release_events()
     host.release_reads()

@@ -332,7 +332,9 @@ class _Author:
         return self._random.choice([0.0, 0.0, 0.0, 0.05, 0.3, STUCK])
 
     def _where(self) -> dict[str, Any]:
-        return {"where": self._random.choice(list(PREDICATES))} if self._random.random() < 0.3 else {}
+        return (
+            {"where": self._random.choice(list(PREDICATES))} if self._random.random() < 0.3 else {}
+        )
 
     def _wishes(self) -> dict[str, Any]:
         wishes = self._where()

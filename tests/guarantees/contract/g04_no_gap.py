@@ -37,7 +37,9 @@ def no_gap(history: History) -> None:
 
 
 def _subscribed_before_listed(history: History) -> None:
-    subscribed = {told.epoch: line.number for line, told in history.told(Subscribed)}
+    subscribed: dict[int, int] = {}
+    for line, told in history.told(Subscribed):
+        subscribed.setdefault(told.epoch, line.number)
     for line, asked in history.of(Asked):
         request = asked.request
         if isinstance(request, List) and subscribed.get(request.epoch, line.number) >= line.number:

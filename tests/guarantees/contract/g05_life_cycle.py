@@ -30,8 +30,8 @@ from virtinformer._core.vocabulary import event_words
 
 __all__ = ["Walk", "life_cycle", "place_of"]
 
-Place = tuple[str, bool]
-"""What a domain does (``"off"``, ``"running"``, …), and whether it is persistent."""
+Place = tuple[str, bool | None]
+"""What a domain does (``"off"``, ``"running"``, …), and whether it is persistent, if known."""
 
 ALIVE: Final = ("starting", "running", "paused", "asleep", "stopping", "crashed")
 
@@ -92,12 +92,17 @@ class Walk:
 
     def __init__(self, place: Place, start: Line) -> None:
         self._place = place
+        self._begun = False
         self.lines = [start]
 
     def step(self, line: Line, event: vi.DomainEvent) -> None:
         """Take a step, if it can be taken from here."""
         self.lines.append(line)
         after = _after(self._place, event.type)
+        if after is None and not self._begun:
+            # What was stored for somebody who could not wait, its events tell afterwards.
+            after = _after((UNKNOWN, None), event.type)
+        self._begun = self._begun or after != self._place
         if after is None:
             text = f"{event.domain_name} cannot be {event.type}: it is {self._place}"
             raise Violation("G5", text, *self.lines[:1], *self.lines[-6:])
@@ -114,7 +119,7 @@ def _after(place: Place, type_: str) -> Place | None:
     if type_ == "Defined":
         return (run, True)
     if type_ == "Undefined":
-        return (run, False) if persistent else None
+        return None if persistent is False else (run, False)
     if type_ not in MOVES:
         return place
     to = next(iter(MOVES[type_].values())) if run == UNKNOWN else MOVES[type_].get(run)
@@ -153,10 +158,13 @@ def _ends_at_the_truth(history: History, subscribed: Line, walks: dict[UUID, Wal
         if last.number < line.number or not getattr(fact, "drained", False):
             continue  # it left before, or did not read to the end
         for uuid, walk in walks.items():
-            place = place_of(rest.view.get(uuid))
-            if walk.place != place and place[0] != UNKNOWN:
+            if not _agree(walk.place, place_of(rest.view.get(uuid))):
                 text = f"the events lead to {walk.place}, and it is at another place"
                 raise Violation("G5", text, *walk.lines[:1], *walk.lines[-6:], line)
+
+
+def _agree(told: Place, seen: Place) -> bool:
+    return UNKNOWN in (told[0], seen[0]) or told in (seen, (seen[0], None))
 
 
 # ---------------------------------------------------------------------- what was sent

@@ -47,7 +47,11 @@ def subscribers(history: History) -> None:
 
 def _replayed(history: History, subscribed: Line, fact: Subscribed) -> View:
     """What a subscriber knows in the end that did as it was told."""
-    view: View = {u: (subscribed, d) for u, d in (fact.known or {}).items()}
+    view: View = {
+        uuid: (subscribed, domain)
+        for uuid, domain in (fact.known or {}).items()
+        if fact.where is None or fact.where(domain)
+    }
     begun: set[UUID] = set()
     synced: Line | None = None
     for line, item in given_to(history, subscribed.who):

@@ -11,7 +11,7 @@ from typing import Final
 import virtinformer as vi
 from tests.guarantees.contract.evidence import given_to
 from tests.guarantees.history import Asked, History, Line, Looked, Told, Violation
-from virtinformer._core.messages import Connect, Connected, ConnectFailed, Disconnected
+from virtinformer._core.messages import Connect, Connected, ConnectFailed, Disconnect, Disconnected
 
 __all__ = ["survives_the_daemon"]
 
@@ -91,8 +91,10 @@ def _backs_off(history: History) -> None:
     for line in history.lines:
         fact = line.fact
         if isinstance(fact, Told) and isinstance(fact.input, ConnectFailed | Disconnected):
-            # One of an older connection comes late, and means nothing.
+            # One of an older connection comes late, or once more, and means nothing.
             failed = line if fact.input.epoch == epoch else failed
+        elif isinstance(fact, Asked) and isinstance(fact.request, Disconnect):
+            epoch = 0
         elif isinstance(fact, Asked) and isinstance(fact.request, Connect):
             epoch = fact.request.epoch
             if failed is None:

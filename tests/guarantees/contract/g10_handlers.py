@@ -107,7 +107,8 @@ def _is_called(lines: list[Line], at: Line) -> bool:
     """Whether a call is under way at a line."""
     calls = [line.fact for line in lines if line.number < at.number]
     return isinstance(
-        next((fact for fact in reversed(calls) if isinstance(fact, Called | Returned)), None), Called
+        next((fact for fact in reversed(calls) if isinstance(fact, Called | Returned)), None),
+        Called,
     )
 
 
