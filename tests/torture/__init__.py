@@ -1,0 +1,1 @@
+"""Real torture: writers, a tormentor and a crowd, on real daemons; `python -m tests.torture`."""
