@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import attrs
@@ -15,12 +16,13 @@ import attrs
 from tests.soak.conductor import Plan, conduct
 from tests.soak.picture import draw
 from tests.soak.recording import Recording
+from tests.soak.summary import table
 from tests.soak.verdict import Judgement, judge
 
 
-def main() -> int:
-    """Do what the arguments say."""
-    arguments = _arguments()
+def main(words: Sequence[str] | None = None) -> int:
+    """Do what the arguments say; the exit status."""
+    arguments = _arguments(words)
     out: Path = arguments.out
     out.mkdir(parents=True, exist_ok=True)
     if arguments.again:
@@ -30,18 +32,19 @@ def main() -> int:
         recording.save(out / "soak.jsonl")
     if recording.samples:
         draw(recording, out / "soak.svg")
+        print(table(recording))  # noqa: T201
     judgements = judge(recording)
-    print("\n".join(map(str, judgements)))  # noqa: T201
+    print("", *judgements, sep="\n")  # noqa: T201
     return _status(judgements)
 
 
-def _arguments() -> argparse.Namespace:
+def _arguments(words: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m tests.soak", description=__doc__)
     parser.add_argument("--minutes", type=float, default=30.0, metavar="N")
     parser.add_argument("--out", type=Path, default=Path("build/soak"), metavar="FOLDER")
     parser.add_argument("--quick", action="store_true", help="a few seconds: does it still run?")
     parser.add_argument("--again", action="store_true", help="judge and draw what is there")
-    return parser.parse_args()
+    return parser.parse_args(words)
 
 
 def _plan(arguments: argparse.Namespace) -> Plan:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import statistics
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 import attrs
 
 from tests.soak.recording import Recording, Sample
+from tests.soak.verdict import has_trend, slope, steady
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -100,6 +102,7 @@ def draw(recording: Recording, path: Path) -> None:
         figure, grid = plt.subplots(4, 2, figsize=(10, 10), sharex=True, layout="constrained")
         for axes, panel in zip(grid.flat, PANELS, strict=False):
             _draw_panel(axes, panel, recording)
+        _draw_trend(grid.flat[0], recording)
         _draw_rates(grid.flat[len(PANELS)], recording)
         for axes in grid[-1]:
             axes.set_xlabel("minutes")
@@ -116,6 +119,26 @@ def _draw_panel(axes: Axes, panel: Panel, recording: Recording) -> None:
         values = [value(sample) for sample in recording.samples]
         axes.plot(minutes, values, color=colour, linewidth=1.0, label=name)
     _frame(axes, panel.title, recording)
+
+
+def _draw_trend(axes: Axes, recording: Recording) -> None:
+    """The line by which memory is judged."""
+    after = steady(recording.samples)
+    if not has_trend(after):
+        return
+    rise = slope(after, lambda sample: sample.rss)
+    middle = statistics.mean(sample.at for sample in after)
+    height = statistics.mean(sample.rss for sample in after)
+    ends = [after[0].at, after[-1].at]
+    axes.plot(
+        [at / 60 for at in ends],
+        [(height + rise * (at - middle)) / 1e6 for at in ends],
+        color=ORANGE,
+        linewidth=1.0,
+        linestyle="--",
+        label=f"trend: {rise * 3600 / 1e6:+.2f} MB an hour",
+    )
+    axes.legend(frameon=False, fontsize=7, loc="lower right")
 
 
 def _draw_rates(axes: Axes, recording: Recording) -> None:

@@ -10,24 +10,16 @@ from pathlib import Path
 import attrs
 import pytest
 
+from tests.soak.__main__ import main
 from tests.soak.conductor import Plan
 from tests.soak.picture import draw
 from tests.soak.recording import HostSample, Recording, Sample
+from tests.soak.summary import table
 from tests.soak.test_verdict import made
 
 ROOT = Path(__file__).parent.parent.parent
 LIGHT = 200_000
 """Bytes: what a picture may weigh in the documentation."""
-
-
-def soak(*arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "tests.soak", *arguments],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
 
 
 def two_hosts(recording: Recording) -> Recording:
@@ -67,9 +59,23 @@ def test_half_an_hour_makes_a_light_picture(tmp_path: Path) -> None:
     assert (tmp_path / "again.svg").read_bytes() == (tmp_path / "soak.svg").read_bytes()
 
 
+def test_the_figures_are_a_table() -> None:
+    lines = table(two_hosts(made(lambda at: {"rss": 70e6 + at * 1000}))).splitlines()
+    assert lines[:2] == ["| | measured |", "|---|---|"]
+    assert "| its trend after warm-up | +3.60 MB an hour |" in lines
+    assert "| descriptors at rest | 12 |" in lines
+    assert "| longest queue: stuck (test) | 60, bound 120 |" in lines
+
+
 @pytest.mark.timeout(180)
 def test_a_short_run(tmp_path: Path) -> None:
-    result = soak("--quick", "--out", str(tmp_path))
+    result = subprocess.run(
+        [sys.executable, "-m", "tests.soak", "--quick", "--out", str(tmp_path)],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     assert result.returncode == 0, result.stdout + result.stderr
     recording = Recording.load(tmp_path / "soak.jsonl")
     assert len(recording.samples) > 10
@@ -82,12 +88,13 @@ def test_a_short_run(tmp_path: Path) -> None:
     assert (tmp_path / "soak.svg").stat().st_size < LIGHT
 
 
-def test_what_is_not_flat_is_said_and_is_the_exit_status(tmp_path: Path) -> None:
+def test_what_is_not_flat_is_said_and_is_the_exit_status(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     grown = two_hosts(made(lambda at: {"descriptors": int(at)}))
     grown.save(tmp_path / "soak.jsonl")
-    result = soak("--again", "--out", str(tmp_path))
-    assert result.returncode == 1
-    assert "NOT FLAT: descriptors: at most 1800 at rest" in result.stdout
+    assert main(["--again", "--out", str(tmp_path)]) == 1
+    assert "NOT FLAT: descriptors: at most 1800 at rest" in capsys.readouterr().out
     assert (tmp_path / "soak.svg").exists()
     lines = (tmp_path / "soak.jsonl").read_text().splitlines()
     assert json.loads(lines[-1])["kind"] == "end"

@@ -28,7 +28,16 @@ import attrs
 
 from tests.soak.recording import Recording, Sample
 
-__all__ = ["Judgement", "judge", "longest_outage", "slope", "steady"]
+__all__ = [
+    "WHOLE",
+    "Judgement",
+    "at_rest",
+    "has_trend",
+    "judge",
+    "longest_outage",
+    "slope",
+    "steady",
+]
 
 WARM_UP: Final = 0.25
 BYTES_A_DELTA: Final = 32.0
@@ -88,6 +97,15 @@ def slope(samples: Sequence[Sample], figure: Callable[[Sample], float]) -> float
     return statistics.linear_regression(times, [figure(sample) for sample in samples]).slope
 
 
+def has_trend(samples: Sequence[Sample]) -> bool:
+    """Whether they last long enough for a trend to mean anything."""
+    return _seconds(samples) >= TREND_SECONDS
+
+
+def _seconds(samples: Sequence[Sample]) -> float:
+    return samples[-1].at - samples[0].at if samples else 0.0
+
+
 def at_rest(recording: Recording) -> Iterator[Sample]:
     """The samples before which all was in step for a while."""
     since: float | None = None
@@ -107,11 +125,10 @@ def _is_harmed(recording: Recording, at: float) -> bool:
 
 def _memory(recording: Recording) -> Iterator[Judgement]:
     samples = steady(recording.samples)
-    seconds = samples[-1].at - samples[0].at if samples else 0.0
-    if seconds < TREND_SECONDS:
-        yield Judgement("memory", f"{seconds:.0f} s after warm-up", "-", None)
+    if not has_trend(samples):
+        yield Judgement("memory", f"{_seconds(samples):.0f} s", f"{TREND_SECONDS:.0f} s", None)
         return
-    rate = (samples[-1].deltas - samples[0].deltas) / seconds
+    rate = (samples[-1].deltas - samples[0].deltas) / _seconds(samples)
     hour = 3600.0
     rss, rss_bound = slope(samples, lambda sample: sample.rss), BYTES_A_DELTA * rate
     yield Judgement(
