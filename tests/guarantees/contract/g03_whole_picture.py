@@ -23,7 +23,7 @@ def whole_picture(history: History) -> None:
     """Check G3."""
     for line, domain in domains(history):
         if domain.settled:
-            _agrees_with_itself(line, domain)
+            _agrees_with_itself(history, line, domain)
     _events_carry_their_domain(history)
     for line, rest in history.of(AtRest):
         for domain in rest.view.values():
@@ -31,8 +31,12 @@ def whole_picture(history: History) -> None:
                 raise Violation("G3", f"{domain.name} was never read again", line)
 
 
-def _agrees_with_itself(line: Line, domain: vi.Domain) -> None:
-    wrong = [what for what, holds in _rules(domain).items() if not holds]
+def _agrees_with_itself(history: History, line: Line, domain: vi.Domain) -> None:
+    rules = _rules(domain)
+    if not history.knows_truth:
+        # libvirt's test driver leaves it to a domain that has lost its configuration.
+        del rules["autostart with persistent"]
+    wrong = [what for what, holds in rules.items() if not holds]
     if wrong:
         text = f"{domain.name} is of two moments: {', '.join(wrong)} does not agree"
         raise Violation("G3", text, line)
