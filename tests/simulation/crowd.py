@@ -91,7 +91,11 @@ class Crowd:
         initial: bool = True,
     ) -> None:
         """Subscribe to deltas."""
-        options = {"where": _where(where), "known": self._remembered(known), "initial": initial}
+        options: dict[str, Any] = {
+            "where": _where(where),
+            "known": self._remembered(known),
+            "initial": initial,
+        }
         await self._subscribe(
             who, lambda: self._recorder.watch(who, pace=self._pace(pace), **options)
         )
@@ -106,7 +110,8 @@ class Crowd:
     ) -> None:
         """Subscribe to events."""
         since = self._remembered(known)
-        options = {"where": _where(where), "since": since and since.resource_version}
+        version = None if since is None else since.resource_version
+        options: dict[str, Any] = {"where": _where(where), "since": version}
         await self._subscribe(
             who, lambda: self._recorder.events(who, pace=self._pace(pace), **options)
         )
@@ -160,26 +165,25 @@ class Crowd:
 
     # ------------------------------------------------------------ callers and readers
 
-    async def refresh(self, number: int, timeout: float | None = None) -> None:
+    async def refresh(self, number: int, within: float | None = None) -> None:
         """Want one domain read again."""
-        self._call(self._want(timeout, "refresh", uuid_of(number)))
+        self._call(self._want(within, "refresh", uuid_of(number)))
 
-    async def sync(self, timeout: float | None = None) -> None:
+    async def sync(self, within: float | None = None) -> None:
         """Want the host read again."""
-        self._call(self._want(timeout, "sync"))
+        self._call(self._want(within, "sync"))
 
-    async def wait_for(self, number: int, until: str, timeout: float | None = None) -> None:
+    async def wait_for(self, number: int, until: str, within: float | None = None) -> None:
         """Want a condition to hold."""
-        self._call(
-            self._want(timeout, "wait_for", uuid_of(number), predicate=PREDICATES[until]),
-        )
+        predicate = PREDICATES[until]
+        self._call(self._want(within, "wait_for", uuid_of(number), predicate=predicate))
 
     async def look(self, who: str) -> None:
         """Look at store and health."""
         self._recorder.look(who)
 
-    async def _want(self, timeout: float | None, *what: Any, **options: Any) -> None:
-        async with asyncio.timeout(timeout):
+    async def _want(self, within: float | None, *what: Any, **options: Any) -> None:
+        async with asyncio.timeout(within):
             await self._recorder.want(*what, **options)
 
     def _call(self, work: Coroutine[Any, Any, None]) -> None:
@@ -263,8 +267,11 @@ class Crowd:
         registration = self._registrations.pop(who, None)
         if registration is not None:
             # The call goes on to its end: only then is it over.
-            registration.when_closed(lambda _: self._recorder.write(who, Ended("closed")))
+            registration.when_closed(lambda _: self._is_closed(who))
             await registration.aclose()
+
+    def _is_closed(self, who: str) -> None:
+        self._recorder.write(who, Ended("closed"))
 
 
 class _Behaviour:

@@ -217,8 +217,8 @@ class _Theatre:
 
     @property
     def _lives(self) -> int:
-        """Of how many lives something can wait: of each UUID two at most, an end and a beginning."""
-        return 2 * len({entry.uuid for entry in self.host.log if entry.action == "operation"})
+        """Of how many lives something can wait: what was there at first, an end, a beginning."""
+        return 3 * len({entry.uuid for entry in self.host.log if entry.action == "operation"})
 
     def _see_how_it_ended(self, life: asyncio.Task[None]) -> None:
         if not life.cancelled() and (error := life.exception()) is not None:

@@ -41,7 +41,7 @@ class Step:
     options: Mapping[str, Any] = attrs.field(hash=False)
 
     def __init__(self, at: float, deed: str, *arguments: Any, **options: Any) -> None:
-        self.__attrs_init__(at, deed, arguments, options)  # type: ignore[attr-defined]
+        self.__attrs_init__(at, deed, arguments, options)
 
     def __repr__(self) -> str:
         words = [repr(self.at), _text(self.deed), *map(_text, self.arguments)]

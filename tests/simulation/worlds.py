@@ -116,15 +116,17 @@ class _Author:
         return sorted(steps, key=lambda step: step.at)
 
     def _hands(self) -> list[Hand]:
-        writers: list[Hand] = [lambda at: self._operate(at)] * self._size.writers
+        writers: list[Hand] = [self._operate] * self._size.writers
         honest = self._random.random() < 0.15
         return [*writers, self._look] if honest else [*writers, self._trouble, self._look]
 
     def _times(self, hand: Hand) -> list[float]:
-        most = {self._trouble: self._size.troubles, self._look: self._size.looking}.get(
-            hand, self._size.operations
-        )
-        gaps = [self._random.choice(GAPS) for _ in range(self._random.randint(1, most))]
+        most: dict[Hand, int] = {
+            self._operate: self._size.operations,
+            self._trouble: self._size.troubles,
+            self._look: self._size.looking,
+        }
+        gaps = [self._random.choice(GAPS) for _ in range(self._random.randint(1, most[hand]))]
         late = self._random.choice([0.0, 0.0, 0.02, 0.5])
         # Rounded, so that a printed script can be read; the sum of floats would differ anyway.
         return [round(late + at, 4) for at in accumulate(gaps)]
@@ -329,7 +331,8 @@ class _Author:
         return self._snapshots[-1]
 
     def _pace(self) -> float | str:
-        return self._random.choice([0.0, 0.0, 0.0, 0.05, 0.3, STUCK])
+        paces: list[float | str] = [0.0, 0.0, 0.0, 0.05, 0.3, STUCK]
+        return self._random.choice(paces)
 
     def _where(self) -> dict[str, Any]:
         return (
