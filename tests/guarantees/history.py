@@ -408,6 +408,7 @@ class History:
         dates_views: whether a read of the store says of which version it is. (Informers of
             another make may not; then a view has the greatest version that was seen in it.)
         repeats: whether an update may tell the same again, by design.
+        replays: whether a handler that comes late is called for everything known, by design.
         complaint: what the log has to say of a handler that raised.
     """
 
@@ -418,6 +419,7 @@ class History:
         self.slack: float | None = None
         self.dates_views = True
         self.repeats = False
+        self.replays = True
         self.complaint = "failed for"
         self.lines: list[Line] = []
         self._by_type: dict[type, list[Line]] = {}

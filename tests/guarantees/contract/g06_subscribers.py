@@ -157,7 +157,11 @@ def _nobody_delays_the_prompt(history: History, slack: float) -> None:
     for subscribed, fact in history.subscriptions("deltas", "events"):
         if not fact.prompt or fact.where is not None:
             continue
+        newest = 0
         for line, item in given_to(history, subscribed.who):
+            if history.repeats and item.resource_version <= newest:
+                continue  # the store had it long ago, and so had this subscriber
+            newest = item.resource_version
             at = next((at for version, at in stored if version >= item.resource_version), None)
             if at is not None and line.time > max(at.time, subscribed.time) + slack:
                 text = f"{subscribed.who} waited for {line.time - at.time:.3f} s for others"

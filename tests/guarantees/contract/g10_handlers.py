@@ -25,6 +25,8 @@ def handlers(history: History) -> None:
     """Check G10."""
     for line, fact in history.subscriptions("handler"):
         _one_at_a_time(history.by(line.who))
+        if fact.view and not history.replays:
+            continue  # what it was not called for is a matter of G6
         known = _in_order(history.by(line.who), fact)
         _is_complete(history, line, fact, known)
     _errors_are_logged(history)
@@ -91,7 +93,8 @@ def _is_complete(
 ) -> None:
     """At rest it was called for everything, however others and itself behaved."""
     for line, rest in history.of(AtRest):
-        ended = any(isinstance(at.fact, Ended) for at in history.by(subscribed.who))
+        before = [at for at in history.by(subscribed.who) if at.number < line.number]
+        ended = any(isinstance(at.fact, Ended) for at in before)
         if ended or _is_called(history.by(subscribed.who), line):
             continue
         expected = {u for u, d in rest.view.items() if fact.where is None or fact.where(d)}
