@@ -87,7 +87,8 @@ def _is_read_after(
     reads: Readings, stamps: dict[_Key, tuple[Line, int]], line: Line, event: vi.DomainEvent
 ) -> None:
     came, stamp = stamps.get((event.domain_id, event.timestamp, event.type), (line, 0))
-    if any(gone.began > stamp for _, gone in reads.gone.get(event.domain_id, ())):
+    gone = reads.gone.get(event.domain_id, ())
+    if any(read.began > stamp and told.number < line.number for told, read in gone):
         return  # it was gone by then: the event carries the last that was known
     found = reads.alike(event.domain, line)
     if found and all(observed.began <= stamp for _, observed in found):
