@@ -18,7 +18,7 @@ happened: all are written on one event loop. Printed, a line reads ::
 from __future__ import annotations
 
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final, TypeVar, final
 from uuid import UUID
 
@@ -354,6 +354,7 @@ Fact = (
 )
 
 F = TypeVar("F")
+T = TypeVar("T")
 
 
 @attrs.frozen
@@ -424,9 +425,12 @@ class History:
         self.lines: list[Line] = []
         self._by_type: dict[type, list[Line]] = {}
         self._by_who: dict[str, list[Line]] = {}
+        self._remembered: dict[str, Any] = {}
 
     def write(self, time: float, who: str, fact: Fact) -> Line:
         """Add a line."""
+        if self._remembered:
+            self._remembered.clear()
         line = Line(len(self.lines) + 1, time, who, fact)
         self.lines.append(line)
         self._by_type.setdefault(type(fact), []).append(line)
@@ -457,6 +461,13 @@ class History:
         for line, fact in self.of(Subscribed):
             if not kinds or fact.kind in kinds:
                 yield line, fact
+
+    def remember(self, what: str, find: Callable[[History], T]) -> T:
+        """What `find` finds in this history; it looks only once, until a line is added."""
+        if what not in self._remembered:
+            self._remembered[what] = find(self)
+        found: T = self._remembered[what]
+        return found
 
     def at(self, number: int) -> Line:
         """The line of that number."""

@@ -116,6 +116,7 @@ class Recorder:
         self._informer: DomainInformer | None = None
         self._host: FakeHost | None = None
         self._heard = 0
+        self._seen = vi.Snapshot({}, -1)
 
     # ------------------------------------------------------------ writing
 
@@ -209,14 +210,18 @@ class Recorder:
 
     @property
     def _view(self) -> vi.Snapshot:
+        """What can be read now: the same object as long as it is the same."""
         assert self._informer is not None, "open the informer first"
-        return self._informer.snapshot()
+        view = self._informer.snapshot()
+        if view.resource_version != self._seen.resource_version or view != self._seen:
+            self._seen = view
+        return self._seen
 
     def look(self, who: str = "reader") -> None:
         """Read store and health, as anybody may at any time."""
         if self._informer is not None:
             with contextlib.suppress(vi.NotSynced):  # closed: there is nothing to look at
-                self.write(who, Looked(self._informer.snapshot(), self._informer.health))
+                self.write(who, Looked(self._view, self._informer.health))
 
     def rest(self, truth: Mapping[UUID, Any]) -> None:
         """Nothing happens any more, and this is true."""

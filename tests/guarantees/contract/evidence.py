@@ -46,11 +46,16 @@ def utc(seconds: float) -> datetime:
 
 def views(history: History) -> Iterator[tuple[Line, vi.Snapshot]]:
     """Every read of the store by anybody, in order."""
-    for line in history.lines:
-        if isinstance(line.fact, Looked | Subscribed) or (
-            isinstance(line.fact, Had) and line.fact.error is None
-        ):
-            yield line, line.fact.view
+    return iter(history.remember("views", _views))
+
+
+def _views(history: History) -> list[tuple[Line, vi.Snapshot]]:
+    return [
+        (line, line.fact.view)
+        for line in history.lines
+        if isinstance(line.fact, Looked | Subscribed)
+        or (isinstance(line.fact, Had) and line.fact.error is None)
+    ]
 
 
 def items(history: History) -> Iterator[tuple[Line, Item]]:
@@ -74,12 +79,23 @@ def is_phantom(domain: vi.Domain) -> bool:
 
 def domains(history: History) -> Iterator[tuple[Line, vi.Domain]]:
     """Every domain that anybody saw, in order; the same object only once."""
+    return iter(history.remember("domains", _domains))
+
+
+def _domains(history: History) -> list[tuple[Line, vi.Domain]]:
     seen: set[int] = set()
+    found: list[tuple[Line, vi.Domain]] = []
     for line in history.lines:
+        view = getattr(line.fact, "view", None)
+        if view is not None:
+            if id(view) in seen:
+                continue
+            seen.add(id(view))
         for domain in _domains_of(line.fact):
             if id(domain) not in seen:
                 seen.add(id(domain))
-                yield line, domain
+                found.append((line, domain))
+    return found
 
 
 def _domains_of(fact: object) -> Iterator[vi.Domain]:

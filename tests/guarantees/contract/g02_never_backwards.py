@@ -89,7 +89,7 @@ def _settled(states: _States) -> Iterator[tuple[Line, vi.Domain]]:
 
 def _was_read(history: History, states: _States) -> None:
     """Each settled state was read, by a read that nothing had overtaken when it came back."""
-    reads = Readings(history)
+    reads = history.remember("readings", Readings)
     latest: dict[UUID, tuple[int, Line]] = {}
     for line, domain in _settled(states):
         found = reads.of(domain, line)

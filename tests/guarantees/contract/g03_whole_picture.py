@@ -61,7 +61,7 @@ def _rules(domain: vi.Domain) -> dict[str, bool]:
 
 
 def _events_carry_their_domain(history: History) -> None:
-    reads, stamps = Readings(history), _stamps(history)
+    reads, stamps = history.remember("readings", Readings), _stamps(history)
     for line, item in items(history):
         if not isinstance(item, vi.DomainEvent):
             continue

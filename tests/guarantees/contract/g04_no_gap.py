@@ -47,7 +47,7 @@ def _subscribed_before_listed(history: History) -> None:
 
 
 def _deleted_only_if_looked_up(history: History) -> None:
-    reads = Readings(history)
+    reads = history.remember("readings", Readings)
     since: dict[tuple[UUID, int], Line] = {}
     before: tuple[Line, vi.Snapshot] | None = None
     for line, view in views(history):
