@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import signal
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -25,11 +26,8 @@ def main(words: Sequence[str] | None = None) -> int:
     arguments = _arguments(words)
     out: Path = arguments.out
     out.mkdir(parents=True, exist_ok=True)
-    if arguments.again:
-        recording = Recording.load(out / "soak.jsonl")
-    else:
-        recording = conduct(_plan(arguments), _say)
-        recording.save(out / "soak.jsonl")
+    file = out / "soak.jsonl"
+    recording = Recording.load(file) if arguments.again else _recorded(arguments, file)
     if recording.samples:
         draw(recording, out / "soak.svg")
         print(table(recording))  # noqa: T201
@@ -45,6 +43,15 @@ def _arguments(words: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--quick", action="store_true", help="a few seconds: does it still run?")
     parser.add_argument("--again", action="store_true", help="judge and draw what is there")
     return parser.parse_args(words)
+
+
+def _recorded(arguments: argparse.Namespace, file: Path) -> Recording:
+    recording = Recording()
+    try:
+        conduct(_plan(arguments), recording, _say)
+    finally:
+        recording.save(file)
+    return recording
 
 
 def _plan(arguments: argparse.Namespace) -> Plan:
@@ -68,4 +75,5 @@ def _status(judgements: list[Judgement]) -> int:
 
 
 if __name__ == "__main__":
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # end as on Ctrl-C: tidily
     sys.exit(main())

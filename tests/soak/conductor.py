@@ -65,9 +65,9 @@ class Plan:
         return cls(minutes=0.15, every=0.5, faults=(2.0, 2.0), away=(0.0, 0.0), quiet=5.0)
 
 
-def conduct(plan: Plan, say: Callable[[str], None]) -> Recording:
-    """One run."""
-    recording = Recording(about=_about(plan))
+def conduct(plan: Plan, recording: Recording, say: Callable[[str], None]) -> None:
+    """One run; what is recorded when it fails half-way is recorded."""
+    recording.about = _about(plan)
     with Daemon() as daemon:
         told = attrs.asdict(plan) | {"uris": {"test": daemon.test_uri, "qemu": daemon.uri}}
         with _started("tests.soak.writers", told) as writers:
@@ -82,7 +82,6 @@ def conduct(plan: Plan, say: Callable[[str], None]) -> Recording:
                 _end(subject)
                 listener.join()
                 _buried(subject)
-    return recording
 
 
 def _about(plan: Plan) -> dict[str, Any]:
