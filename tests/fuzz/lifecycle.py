@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from functools import cache
 from typing import Final
 from uuid import UUID
 
@@ -132,6 +133,8 @@ def check(case: _Question, waiting: Sequence[Waiting], found: Arrangement) -> No
     _check_patience(case, waiting, found)
     _check_walk(case, found)
     _check_promptness(case, waiting, found)
+    _check_superseded(case, waiting, found)
+    _check_order(case, waiting, found)
     if case.conclude and not found.held:
         assert found.position.agrees(case.seen), f"does not end as seen: {found}"
         again = arrange(found.position, (), case.seen, NOW, conclude=True)
@@ -213,17 +216,87 @@ def _check_promptness(case: _Question, waiting: Sequence[Waiting], found: Arrang
 
 def _check_shortest(case: _Question, found: Arrangement) -> None:
     """With nothing to go by, what is made up is the shortest way by lifecheck's table."""
-    ids = (case.told.id, case.seen.id)
-    if case.told.run is None or (min(ids) >= 0 and ids[0] != ids[1]):
+    if _is_simple(case):
+        steps = _shortest(places_of(case.told), _goal(case))
+        assert len(found.steps) == steps, f"{steps} would do: {found}"
+
+
+def _check_superseded(case: _Question, waiting: Sequence[Waiting], found: Arrangement) -> None:
+    """An event that is not told is in no story as short as the shortest without it."""
+    if len(waiting) != 1 or not found.superseded or waiting[0].event.id >= 0:
         return
+    if not _is_simple(case):
+        return
+    event = found.superseded[0]
+    without = _shortest(places_of(case.told), _goal(case))
+    for place, steps in _distances(places_of(case.told)).items():
+        if after := _after(frozenset({place}), event, case):
+            story = steps + _shortest(after, _goal(case))
+            assert story > without, f"superseded, and part of a story of {story}: {found}"
+
+
+def _check_order(case: _Question, waiting: Sequence[Waiting], found: Arrangement) -> None:
+    """If the events that came can be told so that they end as seen, they are, and no others."""
+    steps = [item.event for item in waiting if item.event.is_lifecycle]
+    if not _is_simple(case) or len(steps) > SEARCHED or any(event.id >= 0 for event in steps):
+        return
+    if _can_end_as_seen(places_of(case.told), steps, case):
+        assert not found.held, f"held, and could be told: {found}"
+        assert not found.superseded, f"superseded, and could be told: {found}"
+        assert all(step.event is not None for step in found.steps), f"inferred: {found}"
+
+
+SEARCHED: Final = 5
+"""Of so many events every order is tried (and by the code, too, as it says)."""
+
+
+def _can_end_as_seen(
+    places: frozenset[Place], events: Sequence[EventReceived], case: _Question
+) -> bool:
+    if not events:
+        # What was seen to be there, in whatever state, has not just ended.
+        return bool(places & (_goal(case) - (frozenset() if case.seen.absent else {NOWHERE})))
+    return any(
+        _can_end_as_seen(after, [*events[:index], *events[index + 1 :]], case)
+        for index, event in enumerate(events)
+        if (after := _after(places, event, case))
+    )
+
+
+def _after(places: frozenset[Place], event: EventReceived, case: _Question) -> frozenset[Place]:
+    """Where an event may lead; what is seen to be persistent must be defined first."""
+    type_, reason = event_words(event.kind, event.type, event.detail)
+    if type_ == "Started" and case.seen.persistent:
+        places -= {NOWHERE}
+    return Walk(places).after(type_, reason)
+
+
+def _is_simple(case: _Question) -> bool:
+    """Whether the places alone decide, and not the numbers of the runs as well."""
+    ids = (case.told.id, case.seen.id)
+    return case.told.run is not None and (min(ids) < 0 or ids[0] == ids[1])
+
+
+def _goal(case: _Question) -> frozenset[Place]:
     goal = places_of(case.seen)
-    if case.seen.run is Run.RUNNING:
-        goal |= {("starting", case.seen.persistent)}
-    places, steps = places_of(case.told), 0
-    while not places & goal:
-        places |= {to for place in places for type_ in TYPES for to in _from(place, type_)}
+    return goal | {("starting", case.seen.persistent)} if case.seen.run is Run.RUNNING else goal
+
+
+def _shortest(start: frozenset[Place], goal: frozenset[Place]) -> int:
+    return min(steps for place, steps in _distances(start).items() if place in goal)
+
+
+@cache
+def _distances(start: frozenset[Place]) -> dict[Place, int]:
+    """How many steps there are to each place."""
+    found = dict.fromkeys(start, 0)
+    places, steps = start, 0
+    while places:
         steps += 1
-    assert len(found.steps) == steps, f"{steps} would do: {found}"
+        places = frozenset(to for at in places for type_ in TYPES for to in _from(at, type_))
+        places -= found.keys()
+        found |= dict.fromkeys(places, steps)
+    return found
 
 
 TYPES: Final = (*MOVES, "Defined", "Undefined")
