@@ -28,6 +28,7 @@ from virtinformer._core.vocabulary import (
     LifecycleType,
     PausedReason,
     event_words,
+    reason_of,
 )
 
 from .driving import A, paused, running
@@ -413,6 +414,48 @@ def test_a_restart_of_a_transient_domain_ends_it() -> None:
     start = on(Run.RUNNING, persistent=False)
     found = put(start, [], at(running(2, persistent=False)), conclude=True)
     assert told(found) == ["Stopped*", "Started*"]
+
+
+@pytest.mark.parametrize(
+    ("type_", "places", "then"),
+    [
+        (STARTED, "off", "started"),
+        (RESUMED, "started paused pmsuspended stopping", "running"),
+        (SUSPENDED, "started running stopping", "paused"),
+        (PMSUSPENDED, "started running", "pmsuspended"),
+        (SHUTDOWN, "started running paused pmsuspended crashed", "stopping"),
+        (CRASHED, "started running paused stopping", "crashed"),
+        (STOPPED, "started running paused pmsuspended stopping crashed", "off"),
+    ],
+)
+def test_the_documented_life_cycle(type_: LifecycleType, places: str, then: str) -> None:
+    for run in Run:
+        start = SHUT_OFF if run is Run.OFF else on(run)
+        found = put(start, [ev(type_, id=1)], Position(None, persistent=True))
+        if run.value in places.split():
+            assert found.position == (SHUT_OFF if type_ is STOPPED else on(Run(then)))
+            assert not found.held
+        else:
+            assert found.position == start
+            assert len(found.held) == 1
+
+
+@pytest.mark.parametrize(
+    ("state", "run"),
+    [
+        (DomainState.NOSTATE, None),
+        (DomainState.RUNNING, Run.RUNNING),
+        (DomainState.BLOCKED, Run.RUNNING),
+        (DomainState.PAUSED, Run.PAUSED),
+        (DomainState.SHUTDOWN, Run.STOPPING),
+        (DomainState.SHUTOFF, Run.OFF),
+        (DomainState.CRASHED, Run.CRASHED),
+        (DomainState.PMSUSPENDED, Run.PMSUSPENDED),
+    ],
+)
+def test_what_a_state_says_of_the_run(state: DomainState, run: Run | None) -> None:
+    assert at(running(state=state, reason=reason_of(state, 0))) == Position(run, True, 1)
+    assert at(None) == ABSENT
 
 
 ANYWHERE = [

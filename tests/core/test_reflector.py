@@ -11,6 +11,7 @@ import pytest
 
 from virtinformer._core import tracker as tracker_module
 from virtinformer._core.barriers import FIRST_SYNC
+from virtinformer._core.fifo import FOLDED_EVENTS
 from virtinformer._core.messages import (
     Cancel,
     Connect,
@@ -139,6 +140,13 @@ def test_another_epoch_is_dropped_by_its_number(phase: Phase, type_: type, dista
     assert driver.phase is phase
     assert driver.store.resource_version == 0
     assert driver.reflector._tracker._records == {}
+
+
+def test_the_numbers_that_the_guarantees_name() -> None:
+    assert RACES == 8
+    assert LOOKUPS == 4
+    assert FOLDED_EVENTS == 64
+    assert STABLE == ANSWER == 60.0
 
 
 def test_the_way_to_live() -> None:

@@ -89,6 +89,30 @@ def test_what_a_slice_was_not_to_read_is_left() -> None:
     assert driver.reads() == []
 
 
+@pytest.mark.parametrize(
+    ("type_", "exists"),
+    [
+        (DEFINED, True),
+        (STARTED, True),
+        (RESUMED, True),
+        (LifecycleType.SUSPENDED, True),
+        (LifecycleType.PMSUSPENDED, True),
+        (UNDEFINED, False),
+        (STOPPED, False),
+        (SHUTDOWN, False),
+        (LifecycleType.CRASHED, False),
+    ],
+)
+def test_only_an_event_of_a_living_domain_has_it_looked_up_again(
+    type_: LifecycleType, exists: bool
+) -> None:
+    driver = Driver().go_live()
+    driver.tell(A, GONE, driver.make_event(A, type_, id=1))
+    driver.reads()
+    driver.pass_time(0.01)
+    assert driver.reads() == ([A] if exists else [])
+
+
 # ---------------------------------------------------------------------- read your own writes
 
 
