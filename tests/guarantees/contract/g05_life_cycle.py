@@ -24,7 +24,7 @@ from tests.guarantees.history import (
     Told,
     Violation,
 )
-from virtinformer._core.messages import EventReceived, Gone, Observed
+from virtinformer._core.messages import EventReceived, Observed
 from virtinformer._core.model import Observation
 from virtinformer._core.vocabulary import event_words
 
@@ -208,9 +208,22 @@ def _none_is_held_too_long(history: History) -> None:
     for subscribed, fact in history.subscriptions("events"):
         if not fact.prompt:
             continue
+        last: dict[UUID, Line] = {}
+        walks = _places(history, fact)
         for line, item in given_to(history, subscribed.who):
             assert isinstance(item, vi.DomainEvent)
+            uuid = item.domain_id
             _is_prompt(received, history.options["reorder_window"], line, item)
+            if fact.where is None and walks is not None:
+                place = walks.get(uuid, NOWHERE)
+                _is_not_held(received, place, last.get(uuid, subscribed), line, item)
+                walks[uuid] = _after(place, item.type) or place
+            last[uuid] = line
+
+
+def _places(history: History, fact: Subscribed) -> dict[UUID, Place] | None:
+    begun = _begin(history, fact)
+    return None if begun is None else {u: place_of(d) for u, d in begun[1].items()}
 
 
 def _is_prompt(received: _Received, window: float, line: Line, event: vi.DomainEvent) -> None:
@@ -222,10 +235,23 @@ def _is_prompt(received: _Received, window: float, line: Line, event: vi.DomainE
     if ready is not None and line.time > max(ready.time, came.time + window) + SLACK:
         held = f"{event.type} was held for {line.time - came.time:.3f} s"
         raise Violation("G5", held, came, ready, line)
-    alone = received.answered_if_alone(told, came, 2 * window)
-    if alone is not None and line.time > alone.time + SLACK:
-        text = f"{event.type} was in order, and was held for {line.time - alone.time:.3f} s"
-        raise Violation("G5", text, came, alone, line)
+
+
+def _is_not_held(
+    received: _Received, place: Place, before: Line, line: Line, event: vi.DomainEvent
+) -> None:
+    """One that goes on from what was told when it came is told as soon as it is read."""
+    raw = received.raw(event)
+    if raw is None or before.number > raw[0].number:
+        return  # something was told since: whether it was in order when it came is not known
+    came, told = raw
+    after = _after(place, event.type)
+    answer = received.answer_if_alone(told)
+    if answer is None or after is None or _settled(after) != place_of(answer[1].result):
+        return
+    if line.time > answer[0].time + SLACK:
+        held = f"{event.type} was in order, and was held for {line.time - answer[0].time:.3f} s"
+        raise Violation("G5", held, before, came, answer[0], line)
 
 
 class _Received:
@@ -257,40 +283,15 @@ class _Received:
                 last = line, read
         return last[0] if last is not None and not self._overtaken(last, due) else None
 
-    def answered_if_alone(self, event: EventReceived, came: Line, apart: float) -> Line | None:
-        """The first read after an event that was the only one for a while, if that fits it."""
-        times = [line.time for line, _ in self._events[event.uuid]]
-        if sum(abs(time - came.time) <= apart for time in times) > 1:
+    def answer_if_alone(self, event: EventReceived) -> tuple[Line, Observed] | None:
+        """The first read after an event, if it answers for no other one."""
+        answer = next(self._answers(event), None)
+        if answer is None or not getattr(answer[1].result, "settled", False):
             return None
-        first = next(self._answers(event), None)
-        if first is None or not isinstance(first[1].result, Observation):
-            return None
-        return first[0] if self._explains(event, came, first[1].result) else None
-
-    def _explains(self, event: EventReceived, came: Line, seen: Observation) -> bool:
-        """Whether it is the one step from what was seen before it to what was seen after it."""
-        word, _ = event_words(event.kind, event.type, event.detail)
-        known = [
-            read.result
-            for line, read in self._reads[event.uuid]
-            if line.number < came.number and isinstance(read.result, Observation | Gone)
-        ]
-        if not known or any(line.number < came.number for line, _ in self._unread(event, came)):
-            return False
-        last = known[-1]
-        place = NOWHERE if isinstance(last, Gone) else place_of(last)
-        after = _after(place, word)
-        return after is not None and (_settled(after) == place_of(seen) and seen.settled)
-
-    def _unread(self, event: EventReceived, came: Line) -> list[tuple[Line, EventReceived]]:
-        """Earlier events after which nothing was read before this one came."""
-        reads = [read for line, read in self._reads[event.uuid] if line.number < came.number]
-        newest = max((read.began for read in reads if read.epoch == event.epoch), default=0)
-        return [
-            (line, other)
-            for line, other in self._events[event.uuid]
-            if other.stamp > newest and line.number < came.number
-        ]
+        reads = self._reads[event.uuid]
+        newest = max((r.began for _, r in reads if r.began <= event.stamp), default=0)
+        others = [other for _, other in self._events[event.uuid] if other.stamp > newest]
+        return answer if min(other.stamp for other in others) == event.stamp else None
 
     def _answers(self, event: EventReceived) -> Iterator[tuple[Line, Observed]]:
         """The reads that began after an event, and that nothing had overtaken."""
