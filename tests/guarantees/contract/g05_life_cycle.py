@@ -83,6 +83,9 @@ def place_of(domain: Any) -> Place:
     """Where a domain is that is seen so; of ``None``, nowhere."""
     if domain is None:
         return NOWHERE
+    if domain.reason is vi.PausedReason.STARTING_UP:
+        # QEMU, while libvirt starts it: its Started may be to come, or told already.
+        return (UNKNOWN, domain.persistent)
     # A state of a newer libvirt: no walk leads to it, and any step leads on from it.
     return (PLACES.get(domain.state, UNKNOWN), domain.persistent)
 
