@@ -107,7 +107,21 @@ def bench(session: nox.Session) -> None:
 
 
 @nox.session
+def peers(session: nox.Session) -> None:
+    """Other informers in the same scenarios; `-- --page docs/proof/peers.md` writes the page."""
+    install(session, "peers")
+    session.run("python", "-m", "tests.peers", *session.posargs)
+
+
+@nox.session
 def soak(session: nox.Session) -> None:
     """A long, steady life with reconnects: is it flat? `-- --minutes N`; the plot says where."""
     install(session, "soak")
     session.run("python", "-m", "tests.soak", *session.posargs)
+
+
+@nox.session
+def torture(session: nox.Session) -> None:
+    """Everything at once on real daemons and QEMU: `-- --minutes N [--seed S] [--only …]`."""
+    install(session, "tests")
+    session.run("python", "-m", "tests.torture", *session.posargs)

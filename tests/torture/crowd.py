@@ -73,7 +73,7 @@ class Crowd:
         await enter(recorder.events("listener to some", where=lambda d: d.persistent))
         recorder.handle("calm")
         recorder.handle("raising", self._raise)
-        recorder.handle("slow", self._linger)
+        recorder.handle("lingering", self._linger)
         recorder.handle("handler of some", where=lambda domain: domain.active)
         self._begin(self._come_and_go, self._come_and_listen, self._handle_for_a_while)
         self._begin(self._refresh, self._refresh, self._sync, self._wait_for, self._look)

@@ -11,6 +11,8 @@ from typing import Final
 
 import libvirt
 
+from tests.leaks import EVENT_THREAD
+
 __all__ = ["counted", "left"]
 
 PATIENCE: Final = 5.0
@@ -24,10 +26,14 @@ def counted() -> dict[str, int]:
     gc.collect()
     return {
         "tasks": len(asyncio.all_tasks()),
-        "threads": sum(t.name.startswith("virtinformer-") for t in threading.enumerate()),
+        "threads": sum(map(_is_ours, threading.enumerate())),
         "descriptors": len(os.listdir("/proc/self/fd")),
         "libvirt objects": sum(isinstance(thing, _KINDS) for thing in gc.get_objects()),
     }
+
+
+def _is_ours(thread: threading.Thread) -> bool:
+    return thread.name.startswith("virtinformer-") and thread.name != EVENT_THREAD
 
 
 async def left(before: Mapping[str, int]) -> dict[str, int]:

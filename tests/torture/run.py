@@ -44,8 +44,8 @@ QUIET: Final = 1.0
 REST: Final = 60.0
 """Seconds after which it should have come to rest."""
 TEAMS: Final[Mapping[str, Mapping[str, Any]]] = {
-    "qemu": {"members": 2, "domains": 2, "pace": 0.3},
-    "test": {"members": 3, "domains": 5, "pace": 0.06},
+    "qemu": {"members": 3, "domains": 2, "pace": 0.1},
+    "test": {"members": 3, "domains": 5, "pace": 0.03},
 }
 
 
@@ -67,7 +67,7 @@ class Plan:
     seed: int
     seconds: float
     drivers: tuple[str, ...] = DRIVERS
-    pause: tuple[float, float] = (1.0, 15.0)
+    pause: tuple[float, float] = (0.5, 10.0)
 
 
 @asynccontextmanager
@@ -77,6 +77,8 @@ async def private_daemon(like: Daemon | None = None) -> AsyncIterator[Daemon]:
     try:
         with opened(daemon.uri) as host:
             host.getCapabilities()  # finds out about QEMU now, and not while a guest starts
+        async with vi.connect(daemon.test_uri):
+            pass  # what is opened once, for ever, is open now
         yield daemon
     finally:
         await asyncio.to_thread(_end, daemon)

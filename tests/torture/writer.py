@@ -53,7 +53,7 @@ class Lost(Exception):
 
 def uuids_of(number: int, many: int) -> list[UUID]:
     """The domains of the writer of that number: the same ones in each of its lives."""
-    return [UUID(int=(number << 64) + nth + 1, version=4) for nth in range(many)]
+    return [UUID(int=(number << 16) + nth + 1, version=4) for nth in range(many)]
 
 
 class Writer:
