@@ -126,7 +126,8 @@ class Work:
         self._one_snapshot().delete()
 
     def _one_snapshot(self) -> libvirt.virDomainSnapshot:
-        return self.domain.snapshotLookupByName(self._random.choice("ab"))
+        names = self.domain.snapshotListNames()
+        return self.domain.snapshotLookupByName(self._random.choice(names or ["none"]))
 
     def crash(self) -> None:
         """Kill the guest's process, and wait until libvirtd has noticed."""
