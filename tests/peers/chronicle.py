@@ -43,7 +43,7 @@ class Chronicle(logging.Handler):
         lock: is held by whoever reads something and writes it down.
     """
 
-    lock: threading.RLock  # type: ignore[assignment]
+    lock: threading.RLock
 
     def __init__(self, logger: str) -> None:
         super().__init__(logging.WARNING)
@@ -53,11 +53,12 @@ class Chronicle(logging.Handler):
         self._domains: dict[Pod, vi.Domain] = {}
         self._greatest = 0
         self._last = vi.Snapshot({}, 0)
+        self._began = time.monotonic()
 
     def write(self, who: str, fact: Fact) -> Line:
         """Add a line, now."""
         with self.lock:
-            return self.history.write(time.monotonic(), who, fact)
+            return self.history.write(time.monotonic() - self._began, who, fact)
 
     def domain(self, pod: Pod) -> vi.Domain:
         """A pod, as the history tells it; always the same object for the same pod."""

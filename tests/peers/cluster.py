@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from typing import Final
 from uuid import UUID
 
@@ -41,6 +41,8 @@ _LOOK: Final = 0.01
 """Seconds between two looks at the store, and at whether all is quiet."""
 _QUIET: Final = 0.5
 """Seconds for which all must be quiet to be at rest."""
+_CLOSING: Final = 10.0
+"""Seconds after which a peer that does not end is left to the end of the process."""
 
 
 class ClusterStage(Stage):
@@ -67,6 +69,7 @@ class ClusterStage(Stage):
         self.history.knows_truth = True
         self.history.dates_views = False
         self.history.repeats = True
+        self.history.replays = self._peer.replays
         self.history.complaint = self._peer.complaint
         self.history.slack = _SLACK
         self._chronicle.__enter__()
@@ -210,7 +213,10 @@ class ClusterStage(Stage):
             elif loop.time() > quiet_since + _QUIET:
                 return
             await asyncio.sleep(_LOOK)
-        self._note(f"for {self._peer.patience:g} s not all was as it is in truth")
+        counts = (
+            f"{self._server.lists} lists were answered, {self._server.watches} watches are open"
+        )
+        self._note(f"for {self._peer.patience:g} s not all was as it is in truth; {counts}")
 
     def _is_quiet(self) -> bool:
         truth = {uid: pod.version for uid, pod in self._pods.now.items()}
@@ -223,26 +229,27 @@ class ClusterStage(Stage):
     async def close(self) -> None:
         self._looking.cancel()
         await asyncio.wait([self._looking])
-        await self._stop()
-        for handler in self._handlers.values():
-            handler.ended("informer closed")
+        if await self._stop():
+            for handler in self._handlers.values():
+                handler.ended("informer closed")
         self._chronicle.__exit__(None, None, None)
         await self._server.kill()
 
-    async def _stop(self) -> None:
+    async def _stop(self) -> bool:
         began = asyncio.get_running_loop().time()
         self._chronicle.write("informer", Note("begins to close"))
         task = asyncio.create_task(self._peer.stop())
-        await asyncio.wait([task], timeout=self._peer.patience)
+        await asyncio.wait([task], timeout=_CLOSING)
         seconds = asyncio.get_running_loop().time() - began
-        if task.done():
-            await task
-            self._chronicle.write("informer", Closed(seconds))
-        else:
+        if not task.done():
             self._chronicle.write("informer", Note(f"is not closed after {seconds:.0f} s"))
+            return False
+        await task
+        self._chronicle.write("informer", Closed(seconds))
+        return True
 
 
-def _versions(view: dict[UUID, vi.Domain] | vi.Snapshot) -> dict[UUID, int]:
+def _versions(view: Mapping[UUID, vi.Domain]) -> dict[UUID, int]:
     return {uuid: domain.resource_version for uuid, domain in view.items()}
 
 

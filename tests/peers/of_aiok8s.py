@@ -29,11 +29,10 @@ __all__ = ["Aiok8sInformer"]
 class Aiok8sInformer(Peer):
     """The shared informer of aiok8s."""
 
-    packages = ("aiok8s", "kubernetes_asyncio", "aiohttp")
     logger = "aiok8s"
     complaint = "handler"  # the word would do; it logs nothing then
     patience = 75.0  # it waits for 60 s before it calls a handler again that has raised
-    gives_old = True
+    replays = True
 
     def __init__(self, url: str) -> None:
         configuration = client.Configuration()

@@ -26,11 +26,10 @@ _METHODS: Final = {ADDED: "on_add", MODIFIED: "on_update", DELETED: "on_delete"}
 class KubernetesInformer(Peer):
     """The informer of the official client."""
 
-    packages = ("kubernetes", "urllib3")
     logger = "kubernetes"
     complaint = "Exception in informer handler"
     patience = 20.0  # it waits for 5 s after a list that failed
-    gives_old = False
+    replays = False
 
     def __init__(self, url: str) -> None:
         configuration = client.Configuration()

@@ -25,18 +25,16 @@ class Peer(ABC):
     """An informer of the pods of a server.
 
     Attributes:
-        packages: whose versions the page has to name.
         logger: the root of the names of its loggers.
         complaint: what it logs where a handler raises.
         patience: seconds after which it has tried again whatever it waits to try again.
-        gives_old: whether a handler is told what was before.
+        replays: whether a handler that comes late is called for everything known.
     """
 
-    packages: tuple[str, ...]
     logger: str
     complaint: str
     patience: float
-    gives_old: bool
+    replays: bool
 
     @abstractmethod
     async def add(self, calls: Calls) -> None:

@@ -56,9 +56,11 @@ async def first_lists_fail(stage: Stage) -> None:
 
 async def watch_ends(stage: Stage) -> None:
     """The watch ends properly; objects are deleted, made and changed before the next one."""
-    a, b, _ = _three(stage)
+    a, b, c = _three(stage)
     await stage.subscribe("handler")
     await stage.open()
+    stage.annotate(c)
+    await stage.sleep(1.5)  # a watch that is shorter than a second is no watch to some
     async with stage.unwatched():
         _everything(stage, a, b)
         await stage.sleep(0.5)
@@ -67,9 +69,11 @@ async def watch_ends(stage: Stage) -> None:
 
 async def watch_breaks(stage: Stage) -> None:
     """The watch breaks in the middle of a line; objects change before the next one."""
-    a, b, _ = _three(stage)
+    a, b, c = _three(stage)
     await stage.subscribe("handler")
     await stage.open()
+    stage.annotate(c)
+    await stage.sleep(1.5)  # a watch that is shorter than a second is no watch to some
     async with stage.cut():
         _everything(stage, a, b)
         await stage.sleep(0.5)
@@ -205,7 +209,7 @@ async def closed_while_a_handler_runs(stage: Stage) -> None:
     async def works(method: str) -> None:
         if method == "on_update":
             busy.set()
-            await asyncio.sleep(0.5)
+            await asyncio.sleep(0.25)
 
     await stage.subscribe("working", works)
     await stage.open()
@@ -222,7 +226,7 @@ async def handler_removed_while_it_runs(stage: Stage) -> None:
     async def works(method: str) -> None:
         if method == "on_update":
             busy.set()
-            await asyncio.sleep(0.5)
+            await asyncio.sleep(0.25)
 
     await stage.subscribe("working", works)
     await stage.subscribe("other")

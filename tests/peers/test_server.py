@@ -41,7 +41,7 @@ class Cluster:
             with connection.getresponse() as response:
                 return response.status, response.read()
 
-    async def list(self, query: str = "") -> dict[str, Any]:
+    async def listed(self, query: str = "") -> dict[str, Any]:
         status, body = await self.get(query)
         assert status == 200
         found: dict[str, Any] = json.loads(body)
@@ -78,12 +78,12 @@ async def test_a_list_has_a_version_and_can_be_had_in_pieces() -> None:
     async with running() as cluster:
         for name in "abc":
             cluster.pods.create(name)
-        whole = await cluster.list()
+        whole = await cluster.listed()
         assert names(whole) == ["a", "b", "c"]
         assert whole["metadata"] == {"resourceVersion": "103"}
-        first = await cluster.list("limit=2")
+        first = await cluster.listed("limit=2")
         cluster.pods.create("aa")  # is not in the list that was begun before
-        rest = await cluster.list(f"limit=2&continue={first['metadata']['continue']}")
+        rest = await cluster.listed(f"limit=2&continue={first['metadata']['continue']}")
         assert names(first) + names(rest) == ["a", "b", "c"]
         assert "continue" not in rest["metadata"]
 
@@ -111,7 +111,7 @@ async def test_bookmarks_come_to_those_who_want_them() -> None:
 async def test_a_version_that_is_forgotten_is_gone() -> None:
     async with running() as cluster:
         a = cluster.pods.create("a")
-        begun = await cluster.list("limit=0")
+        begun = await cluster.listed("limit=0")
         cluster.pods.annotate(a)
         cluster.pods.forget()
         version = begun["metadata"]["resourceVersion"]
@@ -124,9 +124,9 @@ async def test_a_list_is_stale_only_if_that_is_allowed() -> None:
     async with running() as cluster:
         cluster.pods.create("a")
         cluster.server.stale_list = 100
-        assert names(await cluster.list()) == ["a"]
-        assert names(await cluster.list("resourceVersion=0")) == []
-        assert names(await cluster.list("resourceVersion=0")) == ["a"]
+        assert names(await cluster.listed()) == ["a"]
+        assert names(await cluster.listed("resourceVersion=0")) == []
+        assert names(await cluster.listed("resourceVersion=0")) == ["a"]
 
 
 @pytest.mark.asyncio
@@ -168,5 +168,5 @@ async def test_it_comes_back_where_it_was_and_versions_go_on() -> None:
             await cluster.get()
         await cluster.server.start()
         assert cluster.server.url == url
-        assert (await cluster.list())["metadata"] == {"resourceVersion": "101"}
+        assert (await cluster.listed())["metadata"] == {"resourceVersion": "101"}
         assert [change.pod.version for change in cluster.told] == [101]
