@@ -107,7 +107,7 @@ class WasTrue:
     visible_from: float = 0.0
 
     def __str__(self) -> str:
-        return f"did: {self.text} → {_content(self.uuid, self.content)}"
+        return f"{self.text or 'as it is'} → {_content(self.uuid, self.content)}"
 
 
 @attrs.frozen

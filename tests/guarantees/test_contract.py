@@ -11,6 +11,7 @@ import asyncio
 import re
 from collections.abc import Callable, Iterable
 from functools import cache
+from pathlib import Path
 from typing import Any, Final
 from uuid import UUID
 
@@ -40,6 +41,7 @@ from tests.guarantees.history import (
     Waiting,
     WasTrue,
 )
+from tests.guarantees.printed import printed
 from tests.guarantees.recorder import Recorder
 from virtinformer._core.messages import Connect, Gone, List, Observed
 from virtinformer._core.vocabulary import LifecycleType
@@ -578,3 +580,9 @@ def test_a_history_can_be_read() -> None:
         "left behind: nothing",
     ):
         assert any(re.search(pattern, line) for line in text), pattern
+
+
+def test_the_history_that_the_documentation_shows_is_what_is_printed() -> None:
+    page = Path(__file__).parents[2] / "docs" / "proof" / "history.txt"
+    assert page.read_text() == f"{printed()}\n"
+    check(printed())
