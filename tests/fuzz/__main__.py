@@ -14,6 +14,7 @@ fails lies there as well, and is printed as a test.
 from __future__ import annotations
 
 import argparse
+import random
 import re
 import shutil
 import subprocess
@@ -27,6 +28,7 @@ WORK = Path("build/fuzz")
 HANG = 25
 """Seconds that one input may take."""
 MEMORY = 2048
+SEEDS = 50
 FOUND = "found-"
 """Files named so once showed a fault, or are what somebody thought of: never thrown away."""
 KEPT = 300
@@ -60,6 +62,7 @@ def fuzz(name: str, seconds: int) -> bool:
     grown = WORK / name
     grown.mkdir(parents=True, exist_ok=True)
     kept = [str(path) for path in [CORPUS / name] if path.is_dir()]
+    kept.append(str(seeds(name)))
     log = WORK / f"{name}.log"
     with log.open("w") as out:
         command = [*worker(name, f"-max_total_time={seconds}"), str(grown), *kept]
@@ -71,8 +74,21 @@ def fuzz(name: str, seconds: int) -> bool:
     return status.returncode == 0
 
 
+def seeds(name: str) -> Path:
+    """Some long stories to begin with: libFuzzer makes its own longer by and by only."""
+    folder = WORK / f"{name}.seeds"
+    folder.mkdir(exist_ok=True)
+    chance = random.Random(name)
+    length = target(name).length
+    for number in range(SEEDS):
+        data = chance.randbytes(chance.randrange(length))
+        folder.joinpath(str(number)).write_bytes(data)
+    return folder
+
+
 def worker(name: str, *options: str) -> list[str]:
-    limits = (f"-timeout={HANG}", f"-rss_limit_mb={MEMORY}", f"-max_len={target(name).length}")
+    length = (f"-max_len={target(name).length}", "-len_control=0")
+    limits = (f"-timeout={HANG}", f"-rss_limit_mb={MEMORY}", *length)
     finds = f"-artifact_prefix={WORK}/{name}-"
     module = f"{__package__}.worker"
     return [
