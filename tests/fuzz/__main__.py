@@ -113,11 +113,13 @@ def keep(name: str) -> None:
     """Make what was found the kept corpus: minimised, and the smallest files of it."""
     merged = WORK / f"{name}.merged"
     shutil.rmtree(merged, ignore_errors=True)
-    merged.mkdir(parents=True)
-    sources = [str(path) for path in (CORPUS / name, WORK / name) if path.is_dir()]
+    merged.mkdir()
+    folders = (CORPUS / name, WORK / name, seeds(name))
+    sources = [str(path) for path in folders if path.is_dir()]
     with (WORK / f"{name}.merge.log").open("w") as out:
         command = [*worker(name, "-merge=1"), str(merged), *sources]
         subprocess.run(command, stdout=out, stderr=subprocess.STDOUT, check=True)
+    assert any(merged.iterdir()), "nothing was merged"
     (CORPUS / name).mkdir(parents=True, exist_ok=True)
     for path in (CORPUS / name).iterdir():
         if not path.name.startswith(FOUND):

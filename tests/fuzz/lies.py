@@ -85,13 +85,17 @@ class Mark:
 
 @attrs.frozen
 class Answer:
-    """A read ends that began at a mark: with a look, or ``"gone"`` or ``"refused"``."""
+    """A read ends that began at a mark: with a look, or ``"gone"`` or ``"refused"``.
+
+    `times`: so do others, that began with it.
+    """
 
     domain: int
     result: Look | str
     mark: int = 0
     listed: bool = False
     epoch: int = 0
+    times: int = 1
 
 
 @attrs.frozen
@@ -193,10 +197,16 @@ def _op(reader: Reader) -> Op:
     if choice < 7:
         return Mark()
     if choice < 11:
-        result = reader.pick(("look", "look", "look", "gone", "refused"))
-        look = _look(reader) if result == "look" else result
-        return Answer(reader.below(3), look, reader.below(8), reader.below(8) == 7, _epoch(reader))
+        return _answer(reader)
     return _rarer(choice, reader)
+
+
+def _answer(reader: Reader) -> Answer:
+    result = reader.pick(("look", "look", "look", "gone", "refused"))
+    look = _look(reader) if result == "look" else result
+    times = 1 if result == "look" else 1 + reader.below(7)
+    domain, mark, listed = reader.below(3), reader.below(8), reader.below(8) == 7
+    return Answer(domain, look, mark, listed, _epoch(reader), times)
 
 
 def _heard(reader: Reader) -> Heard:

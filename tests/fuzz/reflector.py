@@ -197,7 +197,9 @@ class Judge:
                 result = GONE
             case _:
                 result = ReadFailed(ERROR)
-        self._answer(UUIDS[op.domain], result, self._mark(op.mark), op.listed, op.epoch)
+        began = self._mark(op.mark)
+        for _ in range(op.times):
+            self._answer(UUIDS[op.domain], result, began, op.listed, op.epoch)
 
     def _answer(
         self,

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import importlib
 import logging
+import shlex
 import sys
 from typing import Any
 
@@ -29,7 +30,9 @@ def main() -> None:
             sys.stderr.flush()
             raise
 
-    atheris.Setup(sys.argv, judged)
+    # To merge, libFuzzer starts itself again, by a shell, as what it finds in front.
+    itself = shlex.join([sys.executable, "-m", f"{__package__}.worker", name])
+    atheris.Setup([itself, *sys.argv[1:]], judged)
     atheris.Fuzz()
 
 
