@@ -403,3 +403,25 @@ def test_one_who_asks_delays_no_event() -> None:
     assert driver.reads()[-1] == A
     driver.answer(A, running())
     assert driver.resolved == list(range(7, 7 + 2 * RACES))
+
+
+def test_what_a_life_still_owes_is_told_before_the_next_one_begins() -> None:
+    """A refresh() finds it gone; its Stopped is lost; within the window it is defined anew."""
+    driver = Driver().go_live({A: running(persistent=False)})
+    driver.require(7, A)
+    driver.answer(A, GONE)
+    assert driver.resolved == [7]
+    assert driver.kinds == ["Deleted"]
+    driver.tell(A, shut_off(), driver.make_event(A, DEFINED))
+    assert driver.told == ["Stopped*", "Defined"]
+    assert [event.type for event in driver.deltas[-1].events] == ["Defined"]
+
+
+def test_the_end_of_a_life_that_comes_late_is_told_before_the_next_one_begins() -> None:
+    driver = Driver().go_live({A: running(persistent=False)})
+    driver.require(7, A)
+    driver.answer(A, GONE)
+    stopped = driver.make_event(A, STOPPED, id=1)
+    driver.tell(A, shut_off(), stopped, driver.make_event(A, DEFINED))
+    assert driver.told == ["Stopped", "Defined"]
+    assert [event.type for event in driver.deltas[-1].events] == ["Defined"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import takewhile
 from uuid import UUID
 
 import attrs
@@ -90,6 +91,12 @@ class Record:
         return self.known and not self.exists
 
     @property
+    def owes_an_end(self) -> bool:
+        """Whether it was in the store, is no more, and that was not told to the end."""
+        was_there = self.last is not None and self.last.generation > 0
+        return was_there and not self.known and not self.position.absent
+
+    @property
     def idle(self) -> bool:
         """Whether nothing is under way."""
         busy = self.dirty or self.reading or self.waiting or self.accepted is not None
@@ -124,6 +131,20 @@ class Record:
     def answered_by(self, began: int) -> list[Waiting]:
         """The waiting events that a read begun at a stamp has seen the effect of."""
         return [item for item in self.waiting if item.event.stamp < began]
+
+    def last_words(self, began: int) -> list[Waiting]:
+        """The first of the waiting events: those of a life that was found to be over.
+
+        Args:
+            began: stamp of the read that found the next one.
+        """
+        return list(takewhile(lambda item: self._is_of_the_last_life(item, began), self.waiting))
+
+    def _is_of_the_last_life(self, item: Waiting, began: int) -> bool:
+        event = item.event
+        if event.stamp < self.began:
+            return True  # it came before the look-up that found nothing
+        return event.stamp < began and not (event.is_lifecycle and event.type in _PRESENCE)
 
     def not_answered_by(self, began: int) -> list[Waiting]:
         """The waiting events that came after a read began."""

@@ -22,7 +22,9 @@ that was found neither running nor persistent, which is the moment before its en
 
 *Life cycle in order.* What is told, and when, is decided by `lifecycle`. While
 an event is held for its predecessor, the state read with it is held as well, so
-that one change of the host is one delta; but not longer than the window.
+that one change of the host is one delta; but not longer than the window. Where
+the end of a life is in the store already, because somebody waited for it, its
+events may follow; but not later than the next life under that UUID begins.
 """
 
 from __future__ import annotations
@@ -38,7 +40,7 @@ from .backoff import Backoff
 from .barriers import Barriers
 from .chronicle import Chronicle, Scene
 from .counters import Counters
-from .lifecycle import Step, Waiting, arrange, led_to, position_of
+from .lifecycle import ABSENT, Step, Waiting, arrange, led_to, position_of
 from .messages import (
     Deliver,
     Effect,
@@ -299,6 +301,8 @@ class Tracker:
         if record.is_about_to_go and isinstance(result, Observation):
             # It was gone in between: that is told, and not only that it looks different now.
             self._settle(record, flush=True)
+        if record.owes_an_end and isinstance(result, Observation):
+            self._end_last_life(record, observed.began)
         record.accept(observed)
         if isinstance(result, Observation) and not result.settled:
             self._read_settled_later(record)
@@ -308,6 +312,15 @@ class Tracker:
         self._settle(record, flush=waited_for)
         if record.dirty and record.retry is None:
             self._ask(record)
+
+    def _end_last_life(self, record: Record, began: int) -> None:
+        """Its deletion is stored, and it is there again: what is told of the end comes first."""
+        words = record.last_words(began)
+        del record.waiting[: len(words)]
+        found = arrange(record.position, words, ABSENT, float("inf"), conclude=True)
+        record.position = found.position
+        self.counters.events_superseded += len(found.superseded)
+        self._commit(record, None, found.steps)
 
     def _read_settled_later(self, record: Record) -> None:
         self.counters.reads_torn += 1
