@@ -56,6 +56,7 @@ class Crowd:
         self._uuids = uuids
         self._random = random
         self._names = itertools.count(1)
+        self._known = set(informer.snapshot())
         self._resting = asyncio.Event()
         self._stack = contextlib.AsyncExitStack()
         self._tasks: list[asyncio.Task[None]] = []
@@ -116,7 +117,7 @@ class Crowd:
                 await self._resting.wait()
 
     async def _raise(self, method: str) -> None:
-        if self._random.random() < 0.3:
+        if self._random.random() < 0.03:
             raise Raised(method)
 
     async def _linger(self, method: str) -> None:
@@ -192,6 +193,6 @@ class Crowd:
         while not self._resting.is_set():
             self._recorder.look()
             if self._stuck is not None:
-                # Of a domain that went and came again under its UUID there may be two.
-                self._stuck.waiting(2 * len(self._uuids) + 2)
+                # Of one domain: how it was at first, its end, and its next life.
+                self._stuck.waiting(3 * len({*self._uuids, *self._known}))
             await self._pause(0.5)

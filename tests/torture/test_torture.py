@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import logging
 import random
-from collections.abc import Iterator
 
 import pytest
 
@@ -19,16 +17,6 @@ SECONDS = 20.0
 """How long everybody works; to come to rest, and to read the history, takes as long again."""
 
 
-@pytest.fixture
-def _quietly() -> Iterator[None]:
-    """The bad handler has its say in the history; nobody wants to read it twice."""
-    logger = logging.getLogger("virtinformer")
-    logger.propagate = False
-    yield
-    logger.propagate = True
-
-
-@pytest.mark.usefixtures("_quietly")
 @pytest.mark.timeout(180)
 async def test_everything_at_once(qemu: Daemon) -> None:
     seed = random.randrange(1_000_000)
