@@ -71,7 +71,12 @@ PIECES: Final = (
     " xmlns:q='urn:q'",
     "q:",
     "\u2028",
+    "<domain id='",
+    "<domain type='kvm' id='3'><name>",
+    "&#9999",
+    "</name></domain>",
 )
+"""New ones go to the end, or the corpus would mean something else."""
 TIMES: Final = (1, 1, 1, 1, 2, 5, 50, 5000, 20_000, 200_000)
 
 
