@@ -232,6 +232,10 @@ class Ledger:
         things = [(entry, entry.thing()) for entry in list(self._entries.values())]
         return {_describe_object(entry, thing) for entry, thing in things if _holds(thing)}
 
+    def connections(self) -> Names:
+        """The connections that are open."""
+        return {name for name in self.objects() if name.startswith(libvirt.virConnect.__name__)}
+
     def callbacks(self) -> Names:
         """What is registered."""
         return set(self._callbacks.values())
@@ -246,7 +250,8 @@ class Ledger:
 
     def _purge(self) -> None:
         for key, entry in list(self._entries.items()):
-            if entry.thing() is None:
+            # Its place may have been taken meanwhile.
+            if entry.thing() is None and self._entries.get(key) is entry:
                 self._entries.pop(key, None)
 
     def _count_objects(self, kind: type[Any]) -> None:
@@ -255,7 +260,7 @@ class Ledger:
         def __init__(thing: Any, *args: Any, **options: Any) -> None:  # noqa: N807
             number = next(self._numbers)
             where = _place() if kind is libvirt.virConnect else ""
-            self._entries[number] = _Entry(number, where, weakref.ref(thing))
+            self._entries[id(thing)] = _Entry(number, where, weakref.ref(thing))
             init(thing, *args, **options)
 
         kind.__init__ = __init__
@@ -266,8 +271,8 @@ class Ledger:
 
         def domainEventRegisterAny(host: Any, domain: Any, event: int, *args: Any) -> int:  # noqa: N802
             number = int(register(host, domain, event, *args))
-            text = f"{number} for event id {event}, registered at {_place()}"
-            self._callbacks[id(host), number] = text
+            text = f"{number} for event id {event} of {self._name(host)}"
+            self._callbacks[id(host), number] = f"{text}, registered at {_place()}"
             return number
 
         def domainEventDeregisterAny(host: Any, number: int) -> None:  # noqa: N802
@@ -277,7 +282,8 @@ class Ledger:
 
         def registerCloseCallback(host: Any, *args: Any) -> int:  # noqa: N802
             result = int(listen(host, *args))
-            self._callbacks[id(host), "close"] = f"for the close, registered at {_place()}"
+            text = f"for the close of {self._name(host)}"
+            self._callbacks[id(host), "close"] = f"{text}, registered at {_place()}"
             return result
 
         def unregisterCloseCallback(host: Any) -> None:  # noqa: N802
@@ -296,11 +302,15 @@ class Ledger:
             left = int(close(host))
             # Each domain that lives holds one, gives it back itself, and is counted itself.
             if left > (known := self._domains_of(host)):
-                place = f"the connection closed at {_place()}"
-                self._references[id(host)] = f"{left - known} to {place}"
+                text = f"{left - known} to {self._name(host)}"
+                self._references[id(host)] = f"{text}, closed at {_place()}"
             return left
 
         kind.close = counted
+
+    def _name(self, host: object) -> str:
+        entry = self._entries.get(id(host))
+        return f"connection #{entry.number}" if entry else "a connection made before"
 
     def _domains_of(self, host: object) -> int:
         things = [entry.thing() for entry in list(self._entries.values())]

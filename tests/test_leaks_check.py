@@ -14,6 +14,7 @@ import libvirt
 import pytest
 import uvloop
 
+from tests.daemons import Daemon
 from tests.leaks import Leaks
 from tests.libvirt.recording import URI, defined, opened
 from tests.loops import LoopFactory
@@ -120,14 +121,33 @@ def test_a_domain_handle_is_named(leaks: Leaks) -> None:
     assert leaks.new() == {}
 
 
-def test_a_callback_is_named(leaks: Leaks) -> None:
+def listen(host: libvirt.virConnect) -> int:
+    return host.domainEventRegisterAny(None, LIFECYCLE, lambda *_: None, None)
+
+
+def test_each_callback_is_named(leaks: Leaks) -> None:
     ensure_running()
-    with opened() as host:
-        number = host.domainEventRegisterAny(None, LIFECYCLE, lambda *_: None, None)
-        (left,) = leaks.new()["callbacks"]
-        assert left.startswith(f"{number} for event id {LIFECYCLE}, registered at {__file__}:")
-        host.domainEventDeregisterAny(number)
+    with opened() as one, opened() as other:
+        numbers = listen(one), listen(other)
+        left = leaks.new()["callbacks"]
+        assert len(left) == 2
+        for name, number in zip(left, numbers, strict=True):
+            assert name.startswith(f"{number} for event id {LIFECYCLE} of connection #")
+            assert f", registered at {__file__}:" in name
+        one.domainEventDeregisterAny(numbers[0])
+        assert len(leaks.new()["callbacks"]) == 1
+        other.domainEventDeregisterAny(numbers[1])
     assert leaks.new() == {}
+
+
+def test_a_close_callback_is_named(leaks: Leaks, qemu: Daemon) -> None:
+    ensure_running()
+    with opened(qemu.test_uri) as host:  # the test driver itself has none
+        host.registerCloseCallback(lambda *_: None, None)
+        (left,) = leaks.new()["callbacks"]
+        assert left.startswith("for the close of connection #")
+        host.unregisterCloseCallback()
+        assert "callbacks" not in leaks.new()
 
 
 def test_a_connection_that_libvirt_cannot_free_is_told(leaks: Leaks) -> None:
@@ -136,7 +156,8 @@ def test_a_connection_that_libvirt_cannot_free_is_told(leaks: Leaks) -> None:
     assert host.close() == 1
     assert leaks.new().keys() == {"libvirt references"}
     (left,) = leaks.new()["libvirt references"]
-    assert left.startswith(f"1 to the connection closed at {__file__}:")
+    assert left.startswith("1 to connection #")
+    assert f", closed at {__file__}:" in left
     del unknown
     leaks.ledger.forget()
     assert leaks.new() == {}

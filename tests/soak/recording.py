@@ -50,10 +50,12 @@ class Sample:
         descriptors: how many are open.
         threads: how many the kernel knows.
         tasks: of asyncio.
-        objects: connections and domain handles of the binding that live.
+        connections: of libvirt, open.
+        handles: of domains; a list holds one for each while it is read.
         callbacks: how many are registered at libvirt.
         stall: the longest time for which the loop let nobody run, since the last sample, seconds.
         cpu: processor time used up to now, seconds.
+        load: of the whole machine, over the last minute.
         hosts: each informer, by the name of its host.
     """
 
@@ -63,10 +65,12 @@ class Sample:
     descriptors: int
     threads: int
     tasks: int
-    objects: int
+    connections: int
+    handles: int
     callbacks: int
     stall: float
     cpu: float
+    load: float
     hosts: dict[str, HostSample]
 
     @property

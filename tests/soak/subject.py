@@ -183,6 +183,7 @@ class Meter:
     def sample(self) -> Sample:
         """How it is now, and how it was at worst since the last time."""
         stall, self._stall = self._stall, 0.0
+        connections = len(self._ledger.connections())
         staleness = self._staleness
         self._staleness = dict.fromkeys(staleness, 0.0)
         return Sample(
@@ -192,10 +193,12 @@ class Meter:
             descriptors=len(os.listdir("/proc/self/fd")),
             threads=len(os.listdir("/proc/self/task")),
             tasks=len(asyncio.all_tasks()),
-            objects=len(self._ledger.objects()),
+            connections=connections,
+            handles=len(self._ledger.objects()) - connections,
             callbacks=len(self._ledger.callbacks()),
             stall=round(stall, 4),
             cpu=round(time.process_time(), 2),
+            load=round(os.getloadavg()[0], 2),
             hosts={house.name: house.sample(staleness[house.name]) for house in self._houses},
         )
 

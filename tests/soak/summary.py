@@ -38,8 +38,11 @@ def _rows(recording: Recording) -> Iterator[tuple[str, str]]:
     rests = list(at_rest(recording))
     for what, figure in WHOLE.items():
         yield f"{what} at rest", _span([figure(sample) for sample in rests])
+    yield "handles of domains at rest", _span([sample.handles for sample in rests])
     yield from _hosts(samples, last)
     yield "longest stall of the loop", f"{max(s.stall for s in samples) * 1000:.0f} ms"
+    loads = sorted(sample.load for sample in samples)
+    yield "load of the machine meanwhile", f"{loads[0]:.1f} to {loads[-1]:.1f}"
     yield "processor time", f"{last.cpu / last.at:.1%} of one core" if last.at else "-"
     yield "from the daemon's return until in step", f"at most {longest_outage(recording):.1f} s"
 

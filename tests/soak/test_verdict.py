@@ -40,10 +40,12 @@ def sample(at: float, **changes: Any) -> Sample:
         "descriptors": 12,
         "threads": 4,
         "tasks": 18,
-        "objects": 2,
+        "connections": 2,
+        "handles": 0,
         "callbacks": 26,
         "stall": 0.002,
         "cpu": at / 10,
+        "load": 1.0,
     }
     return Sample(at=at, hosts={"test": HostSample(**host)}, **(figures | changes))
 
@@ -113,7 +115,8 @@ def test_an_object_left_for_each_delta_is_named() -> None:
         ("descriptors", "descriptors"),
         ("threads", "threads"),
         ("tasks", "tasks"),
-        ("objects", "libvirt objects"),
+        ("connections", "connections"),
+        ("handles", "handles"),
         ("callbacks", "callbacks"),
     ],
 )
@@ -130,6 +133,11 @@ def test_more_of_something_while_the_daemon_is_away_is_no_leak() -> None:
         return {"threads": 4 + 3 * any(fault.at <= at < fault.at + 12 for fault in FAULTS)}
 
     assert failing(made(busy)) == set()
+
+
+def test_handles_that_a_list_holds_for_a_moment_are_no_leak() -> None:
+    found = made(lambda at: {"handles": 62 if at > 1000 and at % 20 else 0})
+    assert failing(found) == set()
 
 
 def test_a_queue_above_its_bound_is_named_be_it_once() -> None:
@@ -172,8 +180,9 @@ def test_of_a_short_run_only_that_is_judged_which_can_be() -> None:
         "descriptors",
         "threads",
         "tasks",
-        "libvirt objects",
+        "connections",
         "callbacks",
+        "handles",
     }
 
 

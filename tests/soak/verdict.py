@@ -9,9 +9,12 @@ can be left for each delta is one object: one block, of at least 64 bytes togeth
 refers to it. Half of that is the bound, so that not even every second delta may leave one.
 The trend of a short run is noise, and is not judged.
 
-*Whole things* (descriptors, threads, tasks, libvirt's objects, callbacks) are counted at rest,
-which is where every informer has been in step for a while. There, after warm-up, there may
-never be more than there were during it: one more for each reconnect would show at once.
+*Whole things* (descriptors, threads, tasks, connections, callbacks) are counted at rest, which
+is where every informer has been in step for a while. There, after warm-up, there may never be
+more than there were during it: one more for each reconnect would show at once.
+
+*Handles* of domains come and go at rest, too: a list holds all of them while it is read. But what
+leaks does not go, so it is the least of the last quarter that may not be more.
 
 *Queues* of those who never read have a bound at every moment, which goes along in the sample.
 
@@ -58,7 +61,7 @@ WHOLE: Final[dict[str, Callable[[Sample], int]]] = {
     "descriptors": lambda sample: sample.descriptors,
     "threads": lambda sample: sample.threads,
     "tasks": lambda sample: sample.tasks,
-    "libvirt objects": lambda sample: sample.objects,
+    "connections": lambda sample: sample.connections,
     "callbacks": lambda sample: sample.callbacks,
 }
 
@@ -79,7 +82,8 @@ class Judgement:
 
 def judge(recording: Recording) -> list[Judgement]:
     """Apply every rule."""
-    return [*_memory(recording), *_whole(recording), *_queues(recording), *_ends(recording)]
+    rules = (_memory, _whole, _handles, _queues, _ends)
+    return [judgement for rule in rules for judgement in rule(recording)]
 
 
 def steady(samples: Sequence[Sample]) -> list[Sample]:
@@ -156,6 +160,17 @@ def _whole(recording: Recording) -> Iterator[Judgement]:
             continue
         most, bound = max(map(figure, after)), max(map(figure, during))
         yield Judgement(what, f"at most {most} at rest", f"{bound}", most <= bound)
+
+
+def _handles(recording: Recording) -> Iterator[Judgement]:
+    rests, warm = list(at_rest(recording)), _warm_until(recording.samples)
+    during = [sample.handles for sample in rests if sample.at < warm]
+    late = [sample.handles for sample in rests if sample.at >= (1 - WARM_UP) / WARM_UP * warm]
+    if len(during) < RESTS or not late:
+        yield Judgement("handles", f"{len(during)} rests in warm-up", f"{RESTS}", None)
+        return
+    least, bound = min(late), min(during)
+    yield Judgement("handles", f"at least {least} late", f"{bound}", least <= bound)
 
 
 def _queues(recording: Recording) -> Iterator[Judgement]:
