@@ -10,6 +10,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
@@ -51,6 +52,17 @@ def test_get_prints_a_line_for_each_domain() -> None:
     assert done.returncode == 0
     assert done.stderr == ""
     assert done.stdout.split()[2:] == ["test", "running", "(unknown)"]
+
+
+def test_a_terminal_that_has_not_got_a_character_is_shown_its_number(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PYTHONIOENCODING", "latin-1")
+    hosts = tmp_path / "host.xml"
+    hosts.write_text(f"<node>{domain_xml('euro €')}</node>".replace("'qemu'", "'test'"), "utf-8")
+    done = run("get", "-c", f"test://{hosts}")
+    assert done.stderr == ""
+    assert r" euro \u20ac " in done.stdout
 
 
 def test_get_prints_json_with_and_without_xml() -> None:

@@ -10,6 +10,7 @@ import asyncio
 import json
 import logging
 import signal
+import sys
 from collections.abc import Callable, Coroutine, Iterable
 from typing import Any, TypeVar
 
@@ -130,7 +131,7 @@ def _run(main: Coroutine[Any, Any, None]) -> None:
 
 def _say(line: str | dict[str, Any]) -> None:
     # click flushes after every line, so a pipe sees each one at once.
-    click.echo(line if isinstance(line, str) else json.dumps(line))
+    click.echo(_encodable(line) if isinstance(line, str) else json.dumps(line))
 
 
 # ---------------------------------------------------------------------- for people
@@ -145,6 +146,12 @@ def printable(text: str) -> str:
     return "".join(
         character if character.isprintable() else ascii(character)[1:-1] for character in text
     )
+
+
+def _encodable(line: str) -> str:
+    """The line with every character escaped that the terminal's encoding has not got."""
+    encoding = getattr(sys.stdout, "encoding", None) or "utf-8"  # it may be closed
+    return line.encode(encoding, "backslashreplace").decode(encoding)
 
 
 def _delta_line(delta: vi.Added | vi.Updated | vi.Deleted | vi.Synced) -> str:
