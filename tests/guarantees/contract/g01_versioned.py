@@ -19,7 +19,8 @@ __all__ = ["versioned"]
 def versioned(history: History) -> None:
     """Check G1."""
     for line, _ in history.subscriptions():
-        _grows(given_to(history, line.who))
+        given = given_to(history, line.who)
+        _grows(pair for pair in given if not (history.repeats and _repeats(pair[1])))
     _names_one_thing(history)
     _generations(history)
     _one_state_each(history)
@@ -41,6 +42,10 @@ def _grows(given: Iterable[tuple[Line, Item]]) -> None:
         if not grows:
             raise Violation("G1", f"version {version} is given after {before}", earlier, line)
         last[is_event] = version, line
+
+
+def _repeats(item: Item) -> bool:
+    return isinstance(item, vi.Updated) and item.old == item.domain
 
 
 def _is_initial(item: Item) -> bool:
