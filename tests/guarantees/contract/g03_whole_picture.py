@@ -87,10 +87,11 @@ def _is_read_after(
     reads: Readings, stamps: dict[_Key, tuple[Line, int]], line: Line, event: vi.DomainEvent
 ) -> None:
     came, stamp = stamps.get((event.domain_id, event.timestamp, event.type), (line, 0))
-    gone = reads.gone.get(event.domain_id, ())
-    if any(read.began > stamp and told.number < line.number for told, read in gone):
-        return  # it was gone by then: the event carries the last that was known
     found = reads.alike(event.domain, line)
+    since = max((observed.began for _, observed in found), default=stamp)
+    gone = reads.gone.get(event.domain_id, ())
+    if any(read.began > min(since, stamp) and told.number < line.number for told, read in gone):
+        return  # that life was over by then: the event carries the last that was known of it
     if found and all(observed.began <= stamp for _, observed in found):
         text = f"{event.type} carries a state of {event.domain_name} from before it"
         raise Violation("G3", text, came, found[-1][0], line)
