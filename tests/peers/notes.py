@@ -11,8 +11,8 @@ from typing import Final
 __all__ = ["note_on"]
 
 _RELIST: Final = (
-    "After a new list the handler is called for what it lists, in the order of the list and also "
-    "where nothing has changed. Of each pod by itself the versions never fell."
+    "After a new list the handler is called for what it lists, in the order of the list. Of each "
+    "pod by itself the versions never fell."
 )
 _INLINE: Final = (
     "All handlers are called one after the other on the one thread of the informer "
@@ -33,11 +33,10 @@ _NOTES: Final[dict[tuple[str, str, str], str]] = {
         f"{_RELIST} A deletion that the list shows has no version of its own: it is told with the "
         "pod as it was last known (`SharedInformer._initial_list`)."
     ),
-    ("kubernetes", "stale_list", "G1"): _RELIST,
     ("kubernetes", "slow_handler", "G6"): _INLINE,
     ("kubernetes", "late_subscriber", "G6"): (
         "A handler that is added after `start()` is called for what happens from then on. The "
-        "documentation promises no more; the store has the rest."
+        "docstring of `add_event_handler` promises no more; the store has the rest."
     ),
     ("kubernetes", "handler_removed_while_it_runs", "G10"): (
         "`remove_event_handler` takes the handler from the list and does not wait for a call that "

@@ -9,7 +9,7 @@ from typing import Any
 import attrs
 
 from tests.guarantees.contract import violations
-from tests.guarantees.history import AtRest, Called, History
+from tests.guarantees.history import AtRest, Called, History, Note, Violation
 from tests.peers.scenarios import PROMISES
 
 __all__ = ["Outcome", "Verdict", "Word"]
@@ -50,7 +50,7 @@ class Outcome:
     @classmethod
     def of(cls, informer: str, scenario: str, history: History) -> Outcome:
         """Let the validators read a history."""
-        found = {violation.promise: str(violation) for violation in violations(history, PROMISES)}
+        found = {v.promise: _proof(history, v) for v in violations(history, PROMISES)}
         verdicts = {
             promise: Verdict(Word.VIOLATED, found[promise])
             if promise in found
@@ -79,6 +79,15 @@ class Outcome:
             for promise, verdict in record.pop("verdicts").items()
         }
         return cls(**record, verdicts=verdicts)
+
+
+def _proof(history: History, violation: Violation) -> str:
+    """The violation, its lines, and what the stage has to say just before the last of them."""
+    text, *lines = str(violation).split("\n")
+    before = history.at(max(1, violation.lines[-1].number - 1)) if violation.lines else None
+    if before is not None and isinstance(before.fact, Note):
+        lines.insert(-1, str(before))
+    return "\n".join([text, *lines])
 
 
 def _unproven(promise: str, history: History) -> Verdict:

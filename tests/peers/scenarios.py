@@ -142,11 +142,13 @@ async def slow_handler(stage: Stage) -> None:
 
 
 async def handler_raises(stage: Stage) -> None:
-    """One handler raises an exception whenever an object has changed; another one does not."""
+    """One handler raises an exception when an object changes for the first time."""
     a, b, _ = _three(stage)
+    raised: list[str] = []
 
     async def raises(method: str) -> None:
-        if method == "on_update":
+        if method == "on_update" and not raised:
+            raised.append(method)
             raise RuntimeError("a handler that fails")
 
     await stage.subscribe("failing", raises)
