@@ -9,6 +9,7 @@ from uuid import UUID
 import attrs
 import pytest
 
+from virtinformer._core import reflector as reflector_module
 from virtinformer._core import tracker as tracker_module
 from virtinformer._core.barriers import FIRST_SYNC
 from virtinformer._core.fifo import FOLDED_EVENTS
@@ -824,6 +825,24 @@ def test_each_domain_is_read_within_one_period(count: int, jitter: float) -> Non
     assert len(read) < len(host) + SLICES
     assert driver.now <= 160.0
     assert max(sizes) <= max(SLICE, -(-count // SLICES))
+
+
+def test_where_many_domains_vanish_the_others_are_read_before_their_slice_is_due(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Fewer domains are fewer slices, and more time between them; the period stays."""
+    monkeypatch.setattr(reflector_module, "SLICE", 1)
+    uuids = [UUID(int=100 + number) for number in range(SLICES)]
+    driver = Driver(period=60.0).go_live({uuid: shut_off(f"{uuid}") for uuid in uuids})
+    *gone, last_but_one, last = uuids
+    for uuid in gone:
+        driver.pass_time(60.0 / SLICES)
+        assert driver.of(List)[-1].only == {uuid}
+        driver.answer_list({uuid: shut_off(f"{uuid}") for uuid in uuids}, reads=[uuid])
+    for uuid in gone:
+        driver.tell(uuid, GONE, driver.make_event(uuid, UNDEFINED))
+    driver.pass_time(60.0 / SLICES)
+    assert driver.of(List)[-1].only == {last_but_one, last}
 
 
 def test_a_silent_change_is_found_by_the_resync() -> None:
