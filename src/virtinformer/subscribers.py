@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import weakref
 from collections.abc import Iterator
 from typing import Any, Final
@@ -29,19 +30,26 @@ class Subscribers:
 
     def __init__(self) -> None:
         # Nobody but its owner keeps a stream alive: one that was abandoned must not fill up.
-        self._streams: weakref.WeakSet[Stream[Any]] = weakref.WeakSet()
+        # Numbered, to be served in the order in which they came, and not in that of their
+        # addresses: what happens on a made-up host is the same each time.
+        self._streams: weakref.WeakValueDictionary[int, Stream[Any]] = weakref.WeakValueDictionary()
+        self._numbers = itertools.count()
         self._registrations: dict[Registration, None] = {}
         self._past_errors = 0
 
     def add_stream(self, stream: Stream[Any]) -> None:
         """Let a stream hear of what happens from now on, until it is closed or dropped."""
-        self._streams.add(stream)
-        stream.when_ended(self._streams.discard)
+        number = next(self._numbers)
+        self._streams[number] = stream
+        stream.when_ended(lambda _: self._leave(number))
 
     def add_registration(self, registration: Registration) -> None:
         """Let a registration hear of what happens from now on, until it is closed."""
         self._registrations[registration] = None
         registration.when_closed(self._forget)
+
+    def _leave(self, number: int) -> None:
+        self._streams.pop(number, None)
 
     def _forget(self, registration: Registration) -> None:
         del self._registrations[registration]
@@ -53,7 +61,7 @@ class Subscribers:
             subscriber.push(change)
 
     def __iter__(self) -> Iterator[Stream[Any] | Registration]:
-        yield from self._streams
+        yield from list(self._streams.values())
         yield from self._registrations
 
     @property
@@ -67,7 +75,7 @@ class Subscribers:
         Args:
             closer: who closes. If that is a handler, its call goes on to its end.
         """
-        for stream in self._streams:
+        for stream in list(self._streams.values()):
             stream.close()
         # All at once: one handler that takes its time to end does not prolong another's life.
         stopped = [(each.stop(closer), each) for each in self._registrations]
