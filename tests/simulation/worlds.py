@@ -54,10 +54,10 @@ class _Size:
 
 
 SIZES: Final = (
-    (70, _Size(domains=1, writers=1, operations=10, troubles=3, looking=4)),
-    (20, _Size(domains=3, writers=2, operations=30, troubles=8, looking=12)),
-    (8, _Size(domains=6, writers=3, operations=80, troubles=15, looking=25)),
-    (2, _Size(domains=20, writers=4, operations=200, troubles=25, looking=40)),
+    (78, _Size(domains=1, writers=1, operations=10, troubles=5, looking=6)),
+    (16, _Size(domains=3, writers=2, operations=20, troubles=8, looking=12)),
+    (5, _Size(domains=6, writers=3, operations=50, troubles=15, looking=25)),
+    (1, _Size(domains=16, writers=4, operations=100, troubles=25, looking=40)),
 )
 """How many of a hundred worlds are of which size, at most."""
 
@@ -86,6 +86,10 @@ def _latency(random: Random) -> dict[str, float]:
             return {"subscribe": 0.1, "list": 0.1}
         case 2:
             return {"read": 0.02, "event": 0.005}
+        case 3:
+            return dict.fromkeys(("connect", "subscribe", "list"), 0.3)
+        case 4 if random.random() < 0.3:
+            return {"connect": 70.0}  # longer than anybody waits
         case _:
             return {}
 
@@ -118,12 +122,16 @@ class _Author:
     def _hands(self) -> list[Hand]:
         writers: list[Hand] = [self._operate] * self._size.writers
         honest = self._random.random() < 0.15
-        return [*writers, self._look] if honest else [*writers, self._trouble, self._look]
+        if honest:
+            return [*writers, self._look]
+        storm = [self._storm] if self._random.random() < 0.3 else []
+        return [*writers, self._trouble, *storm, self._look]
 
     def _times(self, hand: Hand) -> list[float]:
         most: dict[Hand, int] = {
             self._operate: self._size.operations,
             self._trouble: self._size.troubles,
+            self._storm: 4,
             self._look: self._size.looking,
         }
         gaps = [self._random.choice(GAPS) for _ in range(self._random.randint(1, most[hand]))]
@@ -258,8 +266,29 @@ class _Author:
         ]
         return random.choice(kinds)()
 
+    def _storm(self, at: float) -> list[Step]:
+        """The connection is lost; amid all that follows late words and impatient callers come."""
+        random = self._random
+        steps = [
+            Step(at, "disconnect"),
+            Step(_after(at, random.choice([0.0, 0.01, 0.2])), "restart"),
+        ]
+        if random.random() < 0.5:
+            steps.append(
+                Step(at, "latency", **dict.fromkeys(("connect", "subscribe", "list"), 0.3))
+            )
+        steps += [
+            Step(_after(at, random.uniform(0, 1.5)), "repeat", random.choice(LATE))
+            for _ in range(random.randint(1, 5))
+        ]
+        for _ in range(random.randint(0, 2)):
+            number, within = random.randint(1, self._size.domains), random.choice([0.02, 0.3, None])
+            when = _after(at, random.uniform(0, 1.5))
+            steps.append(random.choice([Step(when, "refresh", number, within), Step(when, "sync")]))
+        return steps
+
     def _while(self, at: float, deed: str, end: Step) -> list[Step]:
-        later = round(at + self._random.choice([0.001, 0.005, 0.05, 0.3, 1.0, 4.0]), 4)
+        later = _after(at, self._random.choice([0.001, 0.005, 0.05, 0.3, 1.0, 4.0]))
         return [Step(at, deed), Step(later, end.deed, *end.arguments)]
 
     def _some_domains(self) -> list[int]:
@@ -344,3 +373,7 @@ class _Author:
         if self._snapshots and self._random.random() < 0.4:
             wishes["known"] = self._random.choice(self._snapshots)
         return wishes
+
+
+def _after(at: float, seconds: float) -> float:
+    return round(at + seconds, 4)
