@@ -66,17 +66,12 @@ class _Shrinker:
             size //= 2
 
     def _simplify(self) -> None:
-        for simpler in _options_of(self._best):
-            option = getattr(Script(), simpler)
-            self._try(attrs.evolve(self._best, **{simpler: option}))
+        for option in self._best.changed():
+            self._try(attrs.evolve(self._best, **{option: getattr(Script(), option)}))
         for at in range(len(self._best.steps)):
             for step in _simpler(self._best.steps[at]):
                 steps = self._best.steps
                 self._try(self._best.with_steps([*steps[:at], step, *steps[at + 1 :]]))
-
-
-def _options_of(script: Script) -> Iterator[str]:
-    yield from script.changed()
 
 
 def _simpler(step: Step) -> Iterator[Step]:
@@ -87,13 +82,13 @@ def _simpler(step: Step) -> Iterator[Step]:
             yield Step(step.at, step.deed, **{**step.options, name: 1.0})
 
 
-def as_test(script: Script, failures: Sequence[Failure]) -> str:
+def as_test(script: Script, failures: Sequence[Failure], name: str) -> str:
     """A test, to be pasted into `test_regressions`."""
     kinds = ", ".join(sorted({failure.kind for failure in failures}))
     lines = str(script).splitlines()
     return "\n".join(
         [
-            f"def test_seed_{script.seed}() -> None:",
+            f"def test_{name}() -> None:",
             f"    # Failed by {kinds}.",
             f"    script = {lines[0]}",
             *(f"    {line}" for line in lines[1:]),

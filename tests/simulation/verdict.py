@@ -7,6 +7,7 @@ a fault of its own.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
 from traceback import format_exception
 
 import attrs
@@ -17,7 +18,7 @@ from tests.simulation.coverage import Coverage
 from tests.simulation.play import Played, play
 from tests.simulation.script import Script
 
-__all__ = ["Failure", "Verdict", "judge"]
+__all__ = ["Failure", "Verdict", "fails_like", "judge"]
 
 
 @attrs.frozen
@@ -59,6 +60,12 @@ def judge(script: Script) -> Verdict:
         return Verdict((_failure(error),), Coverage())
     failures = [*_broken(played), *_own_rules(played)]
     return Verdict(tuple(failures), played.coverage, played.history)
+
+
+def fails_like(failures: Iterable[Failure]) -> Callable[[Script], bool]:
+    """Whether a script fails in one of these ways."""
+    kinds = {failure.kind for failure in failures}
+    return lambda script: any(failure.kind in kinds for failure in judge(script).failures)
 
 
 def _broken(played: Played) -> list[Failure]:

@@ -281,6 +281,8 @@ class _Author:
             Step(_after(at, random.uniform(0, 1.5)), "repeat", random.choice(LATE))
             for _ in range(random.randint(1, 5))
         ]
+        if random.random() < 0.3:
+            steps.insert(1, Step(at, "fail_next_lists", 2))
         for _ in range(random.randint(0, 2)):
             number, within = random.randint(1, self._size.domains), random.choice([0.02, 0.3, None])
             when = _after(at, random.uniform(0, 1.5))

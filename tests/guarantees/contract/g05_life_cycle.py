@@ -216,7 +216,8 @@ def _none_is_held_too_long(history: History) -> None:
         for line, item in given_to(history, subscribed.who):
             assert isinstance(item, vi.DomainEvent)
             uuid = item.domain_id
-            _is_prompt(received, history.options["reorder_window"], line, item)
+            if line.time > subscribed.time + SLACK:  # what came earlier it asked for just now
+                _is_prompt(received, history.options["reorder_window"], line, item)
             if fact.where is None and walks is not None:
                 place = walks.get(uuid, NOWHERE)
                 _is_not_held(received, place, last.get(uuid, subscribed), line, item)
