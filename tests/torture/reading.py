@@ -19,6 +19,8 @@ Seen = dict[str, object]
 def look_at(host: libvirt.virConnect, uuid: UUID) -> Seen | None:
     """All of a domain that nobody else changes; ``None`` if it is not there."""
     try:
+        _let_it_settle(host.lookupByUUID(uuid.bytes))
+        # Looked up anew: a handle keeps the id that the domain had.
         return _read(host.lookupByUUID(uuid.bytes))
     except libvirt.libvirtError as error:
         if is_gone(error):
@@ -31,7 +33,6 @@ def is_gone(error: libvirt.libvirtError) -> bool:
 
 
 def _read(domain: libvirt.virDomain) -> Seen:
-    _let_it_settle(domain)
     state, reason = map(int, domain.state())
     persistent = bool(domain.isPersistent())
     return {
