@@ -8,29 +8,23 @@ is said to be impossible).
 from __future__ import annotations
 
 import argparse
-import signal
 import sys
 import time
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
 from pathlib import Path
-from types import FrameType
 from typing import Final
-
-import attrs
 
 from tests.simulation.coverage import Coverage
 from tests.simulation.shrink import as_test, shrink
+from tests.simulation.stretch import Found, play_stretch
 from tests.simulation.table import table
 from tests.simulation.verdict import Failure, fails_like, judge
 from tests.simulation.worlds import world
 
 CHUNK: Final = 100
 """Worlds that a process plays before it tells of them."""
-
-STUCK: Final = 120.0
-"""Seconds of real time after which a world is given up: in it nothing gives way any more."""
 
 SHRUNK: Final = 5
 """So many failures are made short; that takes a while, and the first tells the most."""
@@ -39,19 +33,12 @@ REACH: Final = 2_000
 """From so many worlds on every pair has to be reached."""
 
 
-@attrs.frozen
-class Found:
-    """What a stretch of seeds has shown."""
-
-    coverage: Coverage
-    failed: tuple[tuple[int, tuple[Failure, ...]], ...]
-
-
 def main() -> int:
     """Do as the arguments say; return the exit status."""
     wanted = _arguments()
     began = time.monotonic()
-    coverage, failed = Coverage(), []
+    coverage = Coverage()
+    failed: list[tuple[int, tuple[Failure, ...]]] = []
     for number, found in enumerate(_play(wanted.first, wanted.seeds, wanted.processes), 1):
         coverage.add(found.coverage)
         failed += found.failed
@@ -80,24 +67,7 @@ def _play(first: int, seeds: int, processes: int) -> Iterator[Found]:
     end = first + seeds
     stretches = [range(n, min(n + CHUNK, end)) for n in range(first, end, CHUNK)]
     with ProcessPoolExecutor(processes, mp_context=get_context("spawn")) as pool:
-        yield from pool.map(_play_some, stretches)
-
-
-def _play_some(seeds: range) -> Found:
-    signal.signal(signal.SIGALRM, _give_up)
-    coverage, failed = Coverage(), []
-    for seed in seeds:
-        signal.setitimer(signal.ITIMER_REAL, STUCK)
-        verdict = judge(world(seed))
-        signal.setitimer(signal.ITIMER_REAL, 0)
-        coverage.add(verdict.coverage)
-        if verdict.failures:
-            failed.append((seed, verdict.failures))
-    return Found(coverage, tuple(failed))
-
-
-def _give_up(_signal: int, _frame: FrameType | None) -> None:
-    raise TimeoutError(f"a world did not come to its end within {STUCK:g} s")
+        yield from pool.map(play_stretch, stretches)
 
 
 def _explain(seed: int, failures: tuple[Failure, ...]) -> None:
