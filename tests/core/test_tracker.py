@@ -9,7 +9,7 @@ from virtinformer._core.model import DeltaSource
 from virtinformer._core.tracker import FAILURES
 from virtinformer._core.vocabulary import LifecycleType
 
-from .driving import ERROR, GONE, A, B, Driver, running, shut_off
+from .driving import ERROR, GONE, A, B, Driver, paused, running, shut_off
 
 DEFINED, STARTED, RESUMED = (
     LifecycleType.DEFINED,
@@ -113,6 +113,17 @@ def test_only_an_event_of_a_living_domain_has_it_looked_up_again(
     assert driver.reads() == ([A] if exists else [])
 
 
+def test_what_an_event_did_not_explain_has_a_window_of_its_own() -> None:
+    """It begins when the event was told that had been waited for, not when that wait began."""
+    driver = Driver(window=0.1).go_live({A: shut_off()})
+    driver.tell(A, running(), driver.make_event(A, RESUMED, id=1))
+    driver.pass_time(0.05)
+    driver.tell(A, paused(), driver.make_event(A, STARTED, id=1))
+    driver.pass_time(0.09)
+    driver.tell(A, paused(), driver.make_event(A, LifecycleType.SUSPENDED, id=1))
+    assert driver.told == ["Started", "Resumed", "Suspended"]
+
+
 # ---------------------------------------------------------------------- read your own writes
 
 
@@ -146,6 +157,19 @@ def test_events_of_a_domain_that_cannot_be_read_are_a_walk_without_additions() -
         driver.answer(A, ERROR)
         driver.pass_time(10.0)
     assert driver.told == ["Shutdown", "Stopped"]
+
+
+def test_a_life_that_nobody_saw_has_no_end() -> None:
+    driver = Driver().go_live()
+    driver.event(A, STARTED, id=1)
+    for _ in range(FAILURES):
+        driver.answer(A, ERROR)
+        driver.pass_time(10.0)
+    assert driver.told == ["Started"]
+    driver.answer(A, running(persistent=False))
+    driver.pass_time(1.0)
+    assert driver.told == ["Started"]
+    assert driver.kinds == ["Added"]
 
 
 def test_a_repetition_is_superseded_though_nothing_can_be_read() -> None:
@@ -243,6 +267,18 @@ def test_every_event_that_was_made_up_or_left_out_is_counted() -> None:
     assert counters.events_told == 5
     assert counters.events_inferred == 2
     assert counters.events_superseded == 2
+
+
+def test_what_a_last_life_repeats_is_counted() -> None:
+    driver = Driver().go_live({A: running(persistent=False), B: running(name="b")})
+    for uuid in (A, B):
+        driver.require(1, uuid)
+        driver.answer(uuid, GONE)
+        late = [driver.make_event(uuid, type_, id=1) for type_ in (STOPPED, STOPPED, DEFINED)]
+        driver.tell(uuid, shut_off(), *late)
+    assert driver.kinds == ["Deleted", "Added"] * 2
+    assert driver.told == ["Stopped", "Defined", "Stopped", "Undefined*", "Defined"]
+    assert driver.reflector.counters.events_superseded == 2
 
 
 def test_every_delta_is_counted_by_what_it_is_from() -> None:
