@@ -3,7 +3,7 @@
 mutmut makes them, and runs for each the tests of `tests/core` that reach the function it is in.
 It writes beside what it mutates, so all of this happens in a copy. There each property is
 written as a function and a call of `property`, which means the same: mutmut leaves whatever is
-decorated as it is, and a fifth of the core's decisions are properties.
+decorated as it is, and not a few of the core's decisions are properties.
 
 Prints the figures by module, and each survivor as a diff. Fails where less than `ENOUGH` of a
 hundred are killed. `docs/proof/mutants.md` says why those that survive may.
@@ -39,6 +39,8 @@ OUTCOMES = {
 
 def copy_to(target: Path) -> None:
     """What the tests of the core need; results that mutmut has there are kept."""
+    # Which test reaches what: mutmut asks only new tests for that, but a function may be new, too.
+    (target / "mutants" / "mutmut-stats.json").unlink(missing_ok=True)
     for name in ("src", "tests"):
         shutil.rmtree(target / name, ignore_errors=True)
         shutil.copytree(name, target / name, ignore=shutil.ignore_patterns("__pycache__"))
