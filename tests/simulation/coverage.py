@@ -151,7 +151,10 @@ def counting(coverage: Coverage) -> Iterator[None]:
     original = Reflector.receive
 
     def receive(self: Reflector, inputs: Iterable[Input], now: float) -> list[Effect]:
-        effects = original(self, _seen(self, inputs, coverage), now)
+        phase = [self.phase]
+        effects = original(self, _seen(self, inputs, coverage, phase), now)
+        if self.phase is not phase[0]:
+            coverage.moves[phase[0], "alarm", self.phase] += 1
         for effect in effects:
             if isinstance(effect, Deliver):
                 coverage.changes.append(effect.change)
@@ -164,8 +167,10 @@ def counting(coverage: Coverage) -> Iterator[None]:
         setattr(Reflector, "receive", original)  # noqa: B010
 
 
-def _seen(reflector: Reflector, inputs: Iterable[Input], coverage: Coverage) -> Iterator[Input]:
-    """The inputs, each counted when the reflector asks for it."""
+def _seen(
+    reflector: Reflector, inputs: Iterable[Input], coverage: Coverage, phase: list[Phase]
+) -> Iterator[Input]:
+    """The inputs, each counted when the reflector asks for it; `phase` is that after the last."""
     for input_ in inputs:
         before, kind = reflector.phase, type(input_).__name__
         late = getattr(input_, "epoch", reflector.epoch) != reflector.epoch
@@ -173,3 +178,4 @@ def _seen(reflector: Reflector, inputs: Iterable[Input], coverage: Coverage) -> 
         yield input_
         if reflector.phase is not before:
             coverage.moves[before, kind, reflector.phase] += 1
+        phase[0] = reflector.phase

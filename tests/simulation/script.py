@@ -11,7 +11,7 @@ so that a name tells the life.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
@@ -54,6 +54,10 @@ class Step:
         return Step(self.at, self.deed, *self.arguments, **rest)
 
 
+def _tuple_of(steps: Iterable[Step]) -> Sequence[Step]:
+    return tuple(steps)
+
+
 @attrs.frozen
 class Script:
     """A world.
@@ -66,7 +70,7 @@ class Script:
         resync_period, reorder_window, history, connect_timeout: of the informer.
     """
 
-    steps: Sequence[Step] = ()
+    steps: Sequence[Step] = attrs.field(default=(), converter=_tuple_of)
     seed: int = attrs.field(default=0, kw_only=True)
     keepalive: float = attrs.field(default=3.0, kw_only=True)
     eager_reads: bool = attrs.field(default=False, kw_only=True)
@@ -90,7 +94,7 @@ class Script:
 
     def with_steps(self, steps: Sequence[Step]) -> Script:
         """The same with other steps."""
-        return attrs.evolve(self, steps=tuple(steps))
+        return attrs.evolve(self, steps=steps)
 
     def __str__(self) -> str:
         """An expression that makes it, to be pasted into a test."""

@@ -283,6 +283,8 @@ class _Author:
         ]
         if random.random() < 0.3:
             steps.insert(1, Step(at, "fail_next_lists", 2))
+        elif random.random() < 0.1:
+            steps.insert(1, Step(at, "latency", connect=70.0))  # longer than anybody waits
         for _ in range(random.randint(0, 2)):
             number, within = random.randint(1, self._size.domains), random.choice([0.02, 0.3, None])
             when = _after(at, random.uniform(0, 1.5))
@@ -337,12 +339,11 @@ class _Author:
         kinds: list[Callable[[], Step]] = [
             lambda: Step(at, "watch", self._person(), self._pace(), **self._wishes()),
             lambda: Step(at, "watch", self._person(), self._pace(), **self._wishes()),
+            lambda: Step(at, "watch", self._person(), 0.0, initial=False),
             lambda: Step(at, "events", self._person(), self._pace(), **self._wishes()),
             lambda: Step(at, "handle", self._person(), random.choice(BEHAVIOURS), **self._where()),
             lambda: Step(at, "remember", self._snapshot()),
             lambda: Step(at, "refresh", number, timeout),
-            lambda: Step(at, "refresh", number, timeout),
-            lambda: Step(at, "sync", timeout),
             lambda: Step(at, "sync", timeout),
             lambda: Step(at, "wait_for", number, random.choice(list(PREDICATES)), timeout),
             lambda: Step(at, "look", "reader"),
@@ -350,7 +351,7 @@ class _Author:
         if self._people:
             who = random.choice(self._people)
             deeds = ["interrupt", "interrupt", "unsubscribe", "drop", "unhandle"]
-            kinds += [lambda: Step(at, random.choice(deeds), who)] * 3
+            kinds += [lambda: Step(at, random.choice(deeds), who)] * 6
         return [random.choice(kinds)()]
 
     def _person(self) -> str:

@@ -68,7 +68,7 @@ class Barriers:
 
         Args:
             began: its stamp.
-            unseen: the domains that were not read since a stamp.
+            unseen: finds the domains that were not read since a stamp, and has them read.
 
         Returns:
             Whether somebody had waited for it.

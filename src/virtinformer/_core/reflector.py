@@ -333,7 +333,7 @@ class Reflector:
         if self.phase is Phase.LISTING:
             self._go_live(listed.began)
         whole = under_way.only is None
-        if whole and self._barriers.listed(listed.began, self._tracker.unseen):
+        if whole and self._barriers.listed(listed.began, self._tracker.demand_unseen):
             self._tracker.flush()
         self._sweep_if_due()
 
@@ -341,7 +341,7 @@ class Reflector:
         self.phase = Phase.LIVE
         self._live_since = self._now
         if not self._tracker.first:
-            self._barriers.add(Barrier(CATCH_UP, began, self._tracker.unseen(began)))
+            self._barriers.add(Barrier(CATCH_UP, began, self._tracker.demand_unseen(began)))
         self._wait_for_sweep()
 
     def _list_failed(self, failed: ListFailed) -> None:

@@ -225,9 +225,13 @@ class Tracker:
             self._rota[uuid] = self.now
         return frozenset(turn)
 
-    def unseen(self, stamp: int) -> set[UUID]:
-        """The domains that are to be read and were not, since a stamp."""
-        return {r.uuid for r in self._records.values() if r.dirty and r.began <= stamp}
+    def demand_unseen(self, stamp: int) -> set[UUID]:
+        """The domains that are to be read and were not, since a stamp; now they will be."""
+        unseen = [r for r in self._records.values() if r.dirty and r.began <= stamp]
+        for record in unseen:
+            # The read that is under way may have begun before: then it is not the one.
+            record.touched = max(record.touched, stamp)
+        return {record.uuid for record in unseen}
 
     def flush(self) -> None:
         """Store what was read and is held back for an event."""

@@ -1,0 +1,22 @@
+"""Worlds that failed once, made short by `tests.simulation.shrink`, as it printed them."""
+
+from __future__ import annotations
+
+from tests.simulation.script import Script, Step
+from tests.simulation.verdict import judge
+
+
+def test_a_sync_asks_again_for_what_is_read_since_before_it() -> None:
+    # Failed by RuntimeError: the sync() at the end was never answered. Its list did not name the
+    # domain yet, and the read that was under way, and came to be stored, had begun before it.
+    script = Script(
+        [
+            Step(0.0, "open"),
+            Step(0.5, "latency", read=0.1),
+            Step(0.5, "faults", lookup_lag=(0.05, 0.05)),
+            Step(1.0, "define", 1, "d1-1"),
+            Step(1.02, "sync"),
+        ],
+        resync_period=None,
+    )
+    assert judge(script).failures == ()
