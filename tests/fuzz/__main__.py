@@ -31,7 +31,7 @@ MEMORY = 2048
 SEEDS = 50
 FOUND = "found-"
 """Files named so once showed a fault, or are what somebody thought of: never thrown away."""
-KEPT = 300
+KEPT = 400
 """So many files a target's kept corpus has at most: the smallest."""
 
 

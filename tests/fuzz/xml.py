@@ -149,7 +149,8 @@ def _is_well_formed(xml: str) -> bool:
     parser = expat.ParserCreate(encoding="utf-8")
     skipped: list[object] = []
     parser.SkippedEntityHandler = lambda *entity: skipped.append(entity)
-    # Python's handlers see an entity that the document does not define only here.
+    # What is left for the default handler, and begins so, is an entity that nobody defined.
+    parser.CharacterDataHandler = lambda text: None
     parser.DefaultHandlerExpand = lambda text: skipped.append(text) if text[:1] == "&" else None
     try:
         parser.Parse(xml.encode("utf-8", "surrogatepass"), True)
