@@ -12,6 +12,7 @@ takes, so that things meet.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from itertools import accumulate
 from random import Random
@@ -192,6 +193,7 @@ class _Author:
             ("redefine", memory),
             ("attach_device", name),
         ]
+        possible += [("detach_device", alias) for alias in _aliases(truth.xml)[:2]]
         if random.random() < 0.1:
             possible += [("emit", self._any_event()), ("mutate", self._any_state(truth))]
         if truth.persistent:
@@ -376,6 +378,11 @@ class _Author:
         if self._snapshots and self._random.random() < 0.4:
             wishes["known"] = self._random.choice(self._snapshots)
         return wishes
+
+
+def _aliases(xml: str) -> list[str]:
+    """The devices that were attached."""
+    return re.findall(r'<alias name="([^"]+)"', xml)
 
 
 def _after(at: float, seconds: float) -> float:
