@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from pathlib import Path
 
@@ -65,6 +66,14 @@ def nightly(session: nox.Session) -> None:
     install(session, "tests")
     arguments = session.posargs or ["tests/core", "tests/guarantees"]
     session.run("pytest", "--hypothesis-profile=nightly", "--timeout=0", *arguments)
+
+
+@nox.session
+def simulation(session: nox.Session) -> None:
+    """A hundred thousand made-up worlds, judged by the guarantees; `-- --seeds N`, `--first K`."""
+    install(session, "tests")
+    arguments = ["--seeds", "100000", "--processes", str(os.cpu_count() or 1), *session.posargs]
+    session.run("python", "-m", "tests.simulation", *arguments)
 
 
 @nox.session
