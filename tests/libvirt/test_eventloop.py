@@ -7,13 +7,33 @@ import subprocess
 import sys
 import textwrap
 import threading
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import libvirt
 import pytest
 
 from virtinformer._libvirt import eventloop
 
 SRC = Path(__file__).parents[2] / "src"
+
+
+@pytest.fixture
+def open_door() -> Iterator[threading.Event]:
+    """Until it is set, libvirt's event loop is held up by a callback."""
+    eventloop.ensure_running()
+    door, inside = threading.Event(), threading.Event()
+
+    def hold(timer: int, opaque: object) -> None:
+        libvirt.virEventRemoveTimeout(timer)
+        inside.set()
+        door.wait(30)
+
+    libvirt.virEventAddTimeout(0, hold, None)
+    assert inside.wait(10)
+    yield door
+    door.set()
 
 
 def run(code: str) -> str:
@@ -57,6 +77,32 @@ def test_it_runs_on_one_daemon_thread_however_often_it_is_asked_for() -> None:
 def test_fence_returns_once_the_loop_has_turned() -> None:
     eventloop.ensure_running()
     assert eventloop.fence()
+
+
+def test_a_fence_adds_no_timeout(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The binding would keep its callback, and all that hangs on it, for ever."""
+    eventloop.ensure_running()
+    added: list[object] = []
+    monkeypatch.setattr(libvirt, "virEventAddTimeout", lambda *args: added.append(args))
+    assert eventloop.fence()
+    assert added == []
+
+
+def test_a_fence_waits_for_the_callback_that_is_running(open_door: threading.Event) -> None:
+    eventloop.ensure_running()
+    assert not eventloop.fence(0.05)
+    open_door.set()
+    assert eventloop.fence()
+
+
+def test_fences_of_many_threads_at_once() -> None:
+    eventloop.ensure_running()
+    with ThreadPoolExecutor(16) as pool:
+        assert all(pool.map(lambda _: eventloop.fence(10.0), range(200)))
+
+
+def test_there_is_nothing_to_wait_for_before_the_loop_runs() -> None:
+    assert run("from virtinformer._libvirt.eventloop import fence\nprint(fence())") == "False"
 
 
 def test_a_process_that_never_closes_anything_still_exits() -> None:

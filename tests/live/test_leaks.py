@@ -6,6 +6,7 @@ import asyncio
 import gc
 import logging
 import os
+import sys
 import threading
 from collections.abc import Callable
 
@@ -14,6 +15,7 @@ import pytest
 
 import virtinformer as vi
 from tests.daemons import Daemon, domain_xml
+from tests.leaks import Leaks
 from tests.live.diary import Diary
 from tests.live.hands import describe, domain_named, eventually, hands_on
 
@@ -96,6 +98,23 @@ async def test_a_daemon_ten_times(
     clean_qemu: Daemon, closed: Closed, caplog: pytest.LogCaptureFixture
 ) -> None:
     await open_and_close(10, clean_qemu.uri, domain_xml, closed, caplog)
+
+
+async def test_not_even_an_object_is_kept_of_each_connection(leaks: Leaks) -> None:
+    """What the binding keeps for ever is found by no garbage collector, and shows in no list."""
+
+    async def open_and_close_hundred() -> int:
+        for _ in range(100):
+            async with vi.connect("test:///default"):
+                pass
+        gc.collect()
+        leaks.ledger.objects()  # its own books are kept up to now
+        return sys.getallocatedblocks()
+
+    before = await open_and_close_hundred()
+    after = await open_and_close_hundred()
+    # Caches still grow a little; a single callback with what it holds is about 20 blocks.
+    assert after - before < 5 * 100
 
 
 async def test_many_at_once(closed: Closed) -> None:

@@ -15,6 +15,9 @@ our thread. If it runs elsewhere or not at all, the loop is not ours.
 
 *The process was forked* after the thread was started: the child has the locks
 and sockets of the parent, and no thread. That cannot be mended, only refused.
+
+The binding never lets go of the callback of a timeout: it hands libvirt no function
+to free it with. So timeouts are added once for the process, and used again.
 """
 
 from __future__ import annotations
@@ -93,6 +96,7 @@ class _EventLoop:
         if seen is thread:
             # Keeps the loop turning where there is nothing else to wait for.
             libvirt.virEventAddTimeout(HEARTBEAT_MS, _beat, None)
+            _bell.hang()
         else:
             where = f"run by thread {seen.name!r}" if seen else "another was registered first"
             self._refusal = _FOREIGN.format(where=where)
@@ -103,6 +107,37 @@ class _EventLoop:
                 libvirt.virEventRunDefaultImpl()
             except Exception:
                 log.exception("libvirt's event loop failed; going on")
+
+
+class _Bell:
+    """Rings on libvirt's event loop for whoever waits, as soon as it turns.
+
+    One timeout, which is off while nobody waits.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._timer: int | None = None
+        self._waiting: list[threading.Event] = []
+
+    def hang(self) -> None:
+        self._timer = libvirt.virEventAddTimeout(-1, self._ring, None)
+
+    def wait(self, seconds: float) -> bool:
+        if self._timer is None:
+            return False
+        rung = threading.Event()
+        with self._lock:
+            self._waiting.append(rung)
+            libvirt.virEventUpdateTimeout(self._timer, 0)
+        return rung.wait(seconds)
+
+    def _ring(self, timer: int, opaque: object) -> None:
+        with self._lock:
+            waiting, self._waiting = self._waiting, []
+            libvirt.virEventUpdateTimeout(timer, -1)
+        for rung in waiting:
+            rung.set()
 
 
 def _is_registered() -> bool:
@@ -142,6 +177,7 @@ def _be_silent(context: object, error: object) -> None:
     """Drop what libvirt would print to stderr: it raises the same as an exception."""
 
 
+_bell: Final = _Bell()
 _loop: Final = _EventLoop()
 
 
@@ -162,4 +198,4 @@ def fence(seconds: float = 1.0) -> bool:
     Returns:
         Whether it was so in time. Not to be called from a callback.
     """
-    return _run_once(seconds) is not None
+    return _bell.wait(seconds)
