@@ -13,6 +13,7 @@ from typing import Any, Final, Generic, Self, TypeVar
 from uuid import UUID
 
 import virtinformer as vi
+from tests.guarantees.contract.lifemap import NOWHERE, Place, place_of, settled, step
 from virtinformer.testing import FakeHost
 
 __all__ = [
@@ -31,7 +32,6 @@ __all__ = [
 
 T = TypeVar("T")
 Delta = vi.Added | vi.Updated | vi.Deleted
-Place = tuple[str, bool]
 
 FIELDS: Final = ("name", "id", "state", "reason", "persistent", "autostart", "xml", "config_xml")
 """What there is to know of a domain."""
@@ -159,30 +159,6 @@ def _follow(view: dict[UUID, vi.Domain], delta: Delta) -> None:
             del view[uuid]
 
 
-ALIVE: Final = ("starting", "running", "paused", "asleep", "stopping", "crashed")
-
-MOVES: Final[dict[str, dict[str, str]]] = {
-    "Started": {"off": "starting", "asleep": "running"},
-    "Resumed": dict.fromkeys(("starting", "running", "paused", "asleep", "stopping"), "running"),
-    "Suspended": dict.fromkeys(("starting", "running", "paused", "stopping"), "paused"),
-    "PMSuspended": dict.fromkeys(("starting", "running"), "asleep"),
-    "Shutdown": dict.fromkeys(("starting", "running", "paused", "asleep", "crashed"), "stopping"),
-    "Crashed": dict.fromkeys(("starting", "running", "paused", "stopping"), "crashed"),
-    "Stopped": dict.fromkeys(ALIVE, "off"),
-}
-"""https://wiki.libvirt.org/VM_lifecycle.html: event → from → to."""
-
-PLACES: Final = {
-    vi.DomainState.RUNNING: "running",
-    vi.DomainState.BLOCKED: "running",
-    vi.DomainState.PAUSED: "paused",
-    vi.DomainState.SHUTDOWN: "stopping",
-    vi.DomainState.SHUTOFF: "off",
-    vi.DomainState.CRASHED: "crashed",
-    vi.DomainState.PMSUSPENDED: "asleep",
-}
-
-
 class Walk:
     """Follows the life-cycle events of each domain, and fails where a step is not possible."""
 
@@ -194,31 +170,13 @@ class Walk:
         """Take these steps."""
         for event in events:
             uuid = event.domain_id
-            place = self._places.get(uuid, ("off", False))
+            place = self._places.get(uuid, NOWHERE)
             told = self._told.setdefault(uuid, [])
             told.append(f"{event.type}{'*' * event.inferred} v{event.resource_version}")
-            after = _step(place, event.type)
+            after = step(place, event.type)
             assert after is not None, f"{event.domain_name} {told} does not go on from {place}"
             self._places[uuid] = after
 
     def place(self, uuid: UUID) -> Place:
         """Where the steps of a domain have led; ``("off", False)`` is nowhere."""
-        run, persistent = self._places.get(uuid, ("off", False))
-        return ("running" if run == "starting" else run, persistent)
-
-
-def place_of(domain: Any) -> Place:
-    """Where a domain is that is seen so; of ``None``, nowhere."""
-    return ("off", False) if domain is None else (PLACES[domain.state], domain.persistent)
-
-
-def _step(place: Place, type_: str) -> Place | None:
-    run, persistent = place
-    if type_ == "Defined":
-        return (run, True)
-    if type_ == "Undefined":
-        return (run, False) if persistent else None
-    if type_ not in MOVES:
-        return place
-    to = MOVES[type_].get(run)
-    return None if to is None else (to, persistent)
+        return settled(self._places.get(uuid, NOWHERE))

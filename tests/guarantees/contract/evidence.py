@@ -24,15 +24,19 @@ from tests.guarantees.history import (
 )
 from virtinformer._core.messages import EventReceived, Gone, Observed
 from virtinformer._core.model import Observation
+from virtinformer._core.vocabulary import event_words
 
 __all__ = [
+    "EventKey",
     "Readings",
     "Truth",
+    "beginning",
     "domains",
     "given_to",
     "index_at",
     "is_phantom",
     "items",
+    "key_of",
     "truths",
     "utc",
     "views",
@@ -157,6 +161,26 @@ class Readings:
             if event.epoch == observed.epoch and event.stamp > observed.began:
                 return told, event
         return None
+
+
+# ---------------------------------------------------------------------- events
+
+EventKey = tuple[UUID, datetime, str, str]
+"""What tells a raw event from others: whose, when, and what, in words."""
+
+
+def key_of(event: EventReceived) -> EventKey:
+    """What a raw event can be known by when it is given to somebody."""
+    return (event.uuid, utc(event.time), *event_words(event.kind, event.type, event.detail))
+
+
+def beginning(history: History, fact: Subscribed) -> tuple[Line, vi.Snapshot] | None:
+    """What the subscriber knew: the store at the version after which it wants everything."""
+    version = fact.view.resource_version if fact.since is None else fact.since
+    for line, view in views(history):
+        if view.resource_version == version:
+            return line, view
+    return None
 
 
 # ---------------------------------------------------------------------- the truth
