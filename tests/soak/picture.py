@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 import statistics
 from collections.abc import Callable, Sequence
@@ -24,8 +25,10 @@ COLOURS: Final = (BLUE, ORANGE, GREEN, PURPLE, GREY)
 FAULTS: Final = {"killed": "#c43333", "hung": "#c9a227"}
 WARM: Final = "#f1f3f5"
 HOSTS: Final = {"test driver": "test", "QEMU": "qemu"}
-HEADROOM: Final = 1.15
-"""For the legend."""
+HEADROOM: Final = 0.11
+"""For each row of the legend, as a part of the height."""
+
+COLUMNS: Final = 3
 
 _DIGITS: Final = re.compile(r"(\d\.\d\d)\d+")
 """More than hundredths of a point nobody sees, and they are half of the file."""
@@ -161,10 +164,11 @@ def _frame(axes: Axes, title: str, recording: Recording) -> None:
     _mark_faults(axes, recording)
     axes.set_title(title, loc="left", fontsize=9, fontweight="bold", pad=8)
     axes.set_xlim(0, last)
-    axes.set_ylim(0, HEADROOM * axes.get_ylim()[1])
+    rows = math.ceil(len(axes.get_legend_handles_labels()[1]) / COLUMNS)
+    axes.set_ylim(0, (1 + HEADROOM * rows) * axes.get_ylim()[1])
     axes.grid(axis="y", color="#e5e7eb", linewidth=0.5)
-    if axes.get_legend_handles_labels()[1]:
-        axes.legend(frameon=False, fontsize=7, ncols=2, loc="upper right")
+    if rows:
+        axes.legend(frameon=False, fontsize=7, ncols=COLUMNS, loc="upper right")
 
 
 def _mark_faults(axes: Axes, recording: Recording) -> None:
