@@ -95,7 +95,13 @@ def _summarise(coverage: Coverage, failed: int, seconds: float) -> None:
 def _words(key: object) -> str:
     if not isinstance(key, tuple):
         return str(key)
-    return " ".join(getattr(part, "name", str(part)) for part in key)
+    return " ".join(map(_word, key)).strip()
+
+
+def _word(part: object) -> str:
+    if isinstance(part, bool):
+        return "late" if part else ""
+    return str(getattr(part, "name", part))
 
 
 def _say(text: str) -> None:

@@ -198,6 +198,7 @@ class _Theatre:
                 break
             await asyncio.sleep(1.0)
         if self.script.resync_period is None:
+            await asyncio.sleep(1.0)  # what was made last can be looked up by then
             await self._sync()
         await asyncio.sleep(RETRIES + (self.script.resync_period or 0.0))
         self.crowd.count_waiting(self._lives)

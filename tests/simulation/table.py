@@ -27,18 +27,23 @@ def _lines(coverage: Coverage) -> Iterator[str]:
     yield "\n### Faults that took effect\n"
     yield from _counts("fault", coverage.faults)
     yield "\n### What was done\n"
-    yield from _counts("deed", coverage.done)
-    yield "\n### Life-cycle steps as told (★: inferred)\n"
-    steps = {f"{a} → {b} by {why}".replace("*", " ★"): n for (a, why, b), n in _steps(coverage)}
-    yield from _counts("step", Counter(steps))
+    yield ", ".join(f"{deed} {count:,}" for deed, count in coverage.done.most_common()) + "."
+    yield "\n### Events, and how many different ways (from a place to a place) they were told\n"
+    yield from _grid(("event", "ways", "sent", "inferred"), _events(coverage))
     yield "\n### Deltas\n"
     yield from _counts("delta", Counter({" by ".join(k): n for k, n in coverage.deltas.items()}))
     yield "\n### Impossible pairs\n"
     yield from _reasons()
 
 
-def _steps(coverage: Coverage) -> Iterable[tuple[tuple[str, str, str], int]]:
-    return coverage.steps.items()
+def _events(coverage: Coverage) -> Iterator[Sequence[str]]:
+    ways: dict[str, set[tuple[str, str]]] = {}
+    told: Counter[str] = Counter()
+    for (before, event, after), count in coverage.steps.items():
+        ways.setdefault(event.removesuffix("*"), set()).add((before, after))
+        told[event] += count
+    for event in sorted(ways):
+        yield event, str(len(ways[event])), f"{told[event]:,}", f"{told[event + '*']:,}"
 
 
 def _pairs(coverage: Coverage) -> Iterator[Sequence[str]]:

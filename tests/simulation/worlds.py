@@ -144,7 +144,8 @@ class _Author:
         """Opened at once, in the midst of it, or while nobody can be."""
         random = self._random
         at = random.choice([0.0, 0.0, 0.0, 0.3])
-        steps = [step for _ in range(random.randint(0, 3)) for step in self._operate(0.0)]
+        lies = [Step(0.0, "faults", **self._faults())] if random.random() < 0.4 else []
+        steps = lies + [step for _ in range(random.randint(0, 3)) for step in self._operate(0.0)]
         if random.random() < 0.15:
             obstacle = random.choice(["hang", "disconnect", "refuse"])
             options = {"permanent": False} if obstacle == "refuse" else {}
@@ -312,7 +313,7 @@ class _Author:
             "list_failure": 0.4,
             "list_truncation": 0.5,
             "connect_failure": 0.5,
-            "connection_loss": 0.05,
+            "connection_loss": 0.1,
             "late_answer": 1.0,
         }
         spans = {

@@ -14,12 +14,13 @@ import virtinformer as vi
 from tests.guarantees.contract.evidence import EventKey, beginning, given_to, key_of
 from tests.guarantees.contract.lifemap import NOWHERE, Place, place_of, settled, step
 from tests.guarantees.history import (
+    Asked,
     History,
     Line,
     Subscribed,
     Violation,
 )
-from virtinformer._core.messages import EventReceived, Observed
+from virtinformer._core.messages import Disconnect, Disconnected, EventReceived, Observed
 from virtinformer._core.model import Observation
 
 __all__ = ["none_is_held_too_long"]
@@ -81,6 +82,17 @@ def _is_not_held(
         raise Violation("G5", held, before, came, answer[0], line)
 
 
+def _over(history: History) -> dict[int, int]:
+    """Connection → the line from which on nothing that it says counts."""
+    over: dict[int, int] = {}
+    for line, told in history.told(Disconnected):
+        over.setdefault(told.epoch, line.number)
+    for line, asked in history.of(Asked):
+        if isinstance(asked.request, Disconnect):
+            over.setdefault(asked.request.epoch, line.number)
+    return over
+
+
 class _Received:
     """The raw events and reads of each domain, as the source told them."""
 
@@ -91,8 +103,10 @@ class _Received:
         for line, event in history.told(EventReceived):
             self._by_key.setdefault(key_of(event), []).append((line, event))
             self._events.setdefault(event.uuid, []).append((line, event))
+        over = _over(history)
         for line, read in history.told(Observed):
-            self._reads.setdefault(read.uuid, []).append((line, read))
+            if line.number < over.get(read.epoch, line.number + 1):
+                self._reads.setdefault(read.uuid, []).append((line, read))
 
     def raw(self, event: vi.DomainEvent) -> tuple[Line, EventReceived] | None:
         """The raw event that this is, if there is but one that it can be."""
