@@ -3,7 +3,7 @@
 The parts, in the order in which a run uses them:
 
 `worlds`
-    makes a script from a seed.
+    makes a script from a seed; `writers` knows what can be done to a host at a moment.
 `script`
     a world as a value: options and a list of steps. Any part of a list is a list.
 `play`

@@ -2,8 +2,7 @@
 
 Several people have a hand in a world, each with moments of their own: writers who change the
 host, somebody who makes trouble, and everybody who looks. Their moments are put in order;
-then each does something that is possible then. What is possible to do to the host is tried
-on a host of the author's own, which nobody watches: the truth does not depend on who looks.
+then each does something that is possible then; `writers` knows what that is.
 
 Most worlds are small, so that many different ones are tried and a failure is short; some are
 big, since some things take many. Gaps between moments are of the size of what an honest host
@@ -12,7 +11,6 @@ takes, so that things meet.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from itertools import accumulate
 from random import Random
@@ -20,12 +18,11 @@ from typing import Any, Final, get_args
 
 import attrs
 
-import virtinformer as vi
 from tests.simulation import stage
 from tests.simulation.crowd import BEHAVIOURS, PREDICATES, STUCK
-from tests.simulation.script import Script, Step, uuid_of
+from tests.simulation.script import Script, Step
+from tests.simulation.writers import Writers
 from virtinformer._core import messages
-from virtinformer.testing import FakeHost
 
 __all__ = ["world"]
 
@@ -105,8 +102,7 @@ class _Author:
     def __init__(self, random: Random) -> None:
         self._random = random
         self._size = random.choices([size for _, size in SIZES], [many for many, _ in SIZES])[0]
-        self._rehearsal = FakeHost()
-        self._names = 0
+        self._writers = Writers(random, self._size.domains)
         self._people: list[str] = []
         self._snapshots: list[str] = []
 
@@ -121,7 +117,7 @@ class _Author:
         return sorted(steps, key=lambda step: step.at)
 
     def _hands(self) -> list[Hand]:
-        writers: list[Hand] = [self._operate] * self._size.writers
+        writers: list[Hand] = [self._writers.operate] * self._size.writers
         honest = self._random.random() < 0.15
         if honest:
             return [*writers, self._look]
@@ -130,7 +126,7 @@ class _Author:
 
     def _times(self, hand: Hand) -> list[float]:
         most: dict[Hand, int] = {
-            self._operate: self._size.operations,
+            self._writers.operate: self._size.operations,
             self._trouble: self._size.troubles,
             self._storm: 4,
             self._look: self._size.looking,
@@ -145,7 +141,9 @@ class _Author:
         random = self._random
         at = random.choice([0.0, 0.0, 0.0, 0.3])
         lies = [Step(0.0, "faults", **self._faults())] if random.random() < 0.4 else []
-        steps = lies + [step for _ in range(random.randint(0, 3)) for step in self._operate(0.0)]
+        steps = lies + [
+            step for _ in range(random.randint(0, 3)) for step in self._writers.operate(0.0)
+        ]
         if random.random() < 0.15:
             obstacle = random.choice(["hang", "disconnect", "refuse"])
             options = {"permanent": False} if obstacle == "refuse" else {}
@@ -162,81 +160,6 @@ class _Author:
         before = [Step(at, "hang")] if random.random() < 0.3 else []
         again = [Step(at, "cancel")] if random.random() < 0.1 else []
         return [*before, Step(at, random.choice(["close", "cancel"])), *again]
-
-    # ------------------------------------------------------------ writers
-
-    def _operate(self, at: float) -> list[Step]:
-        """Something that is possible, done at once on the rehearsal."""
-        number = self._random.randint(1, self._size.domains)
-        deed, *arguments = self._random.choice(self._possible(number))
-        options = arguments.pop() if arguments and isinstance(arguments[-1], dict) else {}
-        step = Step(at, deed, number, *arguments, **options)
-        try:
-            stage.do(self._rehearsal, step)
-        except ValueError:
-            return []  # nothing to restore, malformed XML: of such there are few
-        return [step]
-
-    def _name(self, number: int) -> str:
-        self._names += 1
-        return f"d{number}-{self._names}"
-
-    def _possible(self, number: int) -> list[tuple[Any, ...]]:
-        random, truth = self._random, self._rehearsal.truth(uuid_of(number))
-        name, memory = self._name(number), random.randrange(1, 10**6)
-        if truth is None:
-            paused = {"paused": True} if random.random() < 0.3 else {}
-            beginnings = [("define", name), ("create_transient", name, paused)]
-            return beginnings + [("emit", self._any_event())] * (random.random() < 0.05)
-        possible: list[tuple[Any, ...]] = [
-            ("set_metadata", name),
-            ("set_memory", memory),
-            ("redefine", memory),
-            ("attach_device", name),
-        ]
-        possible += [("detach_device", alias) for alias in _aliases(truth.xml)[:2]]
-        if random.random() < 0.1:
-            possible += [("emit", self._any_event()), ("mutate", self._any_state(truth))]
-        if truth.persistent:
-            possible += [("undefine",), ("set_autostart", not truth.autostart)]
-        return possible + (self._possible_off(name) if truth.id < 0 else self._possible_on(truth))
-
-    def _possible_off(self, name: str) -> list[tuple[Any, ...]]:
-        return [
-            ("start",),
-            ("start",),
-            ("start", {"paused": True}),
-            ("restore",),
-            ("rename", name),
-        ]
-
-    def _possible_on(self, truth: Any) -> list[tuple[Any, ...]]:
-        possible: list[tuple[Any, ...]] = [("destroy",), ("reset",)]
-        if truth.state is vi.DomainState.RUNNING:
-            possible += [("suspend",), ("shutdown",), ("pmsuspend",), ("crash",), ("reboot",)]
-            possible += [("crash", {"preserve": False})]
-        if truth.state is vi.DomainState.PAUSED:
-            possible += [("resume",), ("resume",), ("crash",)]
-        if truth.state in (vi.DomainState.RUNNING, vi.DomainState.PAUSED) and truth.persistent:
-            possible += [("managed_save",)]
-        if truth.state is vi.DomainState.PMSUSPENDED:
-            possible += [("wakeup",), ("wakeup",)]
-        return possible
-
-    def _any_event(self) -> dict[str, Any]:
-        """One of a newer libvirt, or of the life cycle and not true."""
-        return self._random.choice(
-            [
-                {"kind": 99},
-                {"kind": 0, "type": 77, "detail": 7},
-                {"kind": 0, "type": self._random.randrange(9)},
-            ]
-        )
-
-    def _any_state(self, truth: Any) -> dict[str, Any]:
-        """What no release knows, or nobody can parse."""
-        strange: list[dict[str, Any]] = [{"reason": 99}, {"xml": "<domain><not closed"}]
-        return self._random.choice([*strange, {"state": 88}] if truth.id >= 0 else strange)
 
     # ------------------------------------------------------------ trouble
 
@@ -379,11 +302,6 @@ class _Author:
         if self._snapshots and self._random.random() < 0.4:
             wishes["known"] = self._random.choice(self._snapshots)
         return wishes
-
-
-def _aliases(xml: str) -> list[str]:
-    """The devices that were attached."""
-    return re.findall(r'<alias name="([^"]+)"', xml)
 
 
 def _after(at: float, seconds: float) -> float:
