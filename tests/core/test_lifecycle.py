@@ -361,6 +361,15 @@ def test_a_transient_domain_that_began_anew() -> None:
     assert told(found) == ["Stopped", "Started"]
 
 
+def test_an_end_may_come_after_the_new_beginning_that_follows_it() -> None:
+    """Also where an event of another run is among them, with which nothing is a walk."""
+    start = on(Run.RUNNING, persistent=False)
+    events = [ev(STARTED, id=2), ev(STOPPED), ev(SUSPENDED, id=9)]
+    found = put(start, events, at(running(2, persistent=False)))
+    assert told(found) == ["Stopped", "Started"]
+    assert len(found.held) == 1
+
+
 def test_news_of_a_domain_are_no_beginning_of_it() -> None:
     """Not even where their number is that of a beginning."""
     start = on(Run.RUNNING, persistent=False)
@@ -392,6 +401,8 @@ def test_a_domain_that_is_starting_up_may_be_anywhere() -> None:
         (on(Run.PAUSED), at(running()), ["Resumed*"]),
         (on(Run.RUNNING), SHUT_OFF, ["Stopped*"]),
         (on(Run.RUNNING), at(running(2)), ["Stopped*", "Started*"]),
+        (on(Run.RUNNING, 0), at(running(1)), ["Stopped*", "Started*"]),
+        (on(Run.RUNNING, -1), at(running(1)), []),
         (on(Run.STARTED), at(running()), []),
         (on(Run.RUNNING), at(running(persistent=False)), ["Undefined*"]),
         (on(Run.RUNNING, persistent=False), at(running()), ["Defined*"]),

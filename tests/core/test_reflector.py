@@ -150,6 +150,43 @@ def test_the_numbers_that_the_guarantees_name() -> None:
     assert STABLE == ANSWER == 60.0
 
 
+def test_before_it_starts_nothing_is_known_and_nothing_owed() -> None:
+    reflector = Driver().reflector
+    assert reflector.last_contact is None
+    assert reflector.last_error is None
+    assert reflector.waiting_since is None
+    assert reflector.deadline is None
+    assert not reflector.connected
+    assert not reflector.synced
+
+
+def test_a_host_that_is_being_connected_to_owes_an_answer() -> None:
+    driver = Driver()
+    driver.receive(Start())
+    began = driver.now
+    owed = [driver.reflector.waiting_since]
+    driver.pass_time(1.0)
+    driver.receive(Connected(1))
+    owed += [driver.reflector.waiting_since]
+    driver.receive(Subscribed(1))
+    owed += [driver.reflector.waiting_since]
+    assert owed == [began] * 3
+
+
+def test_whatever_is_asked_for_is_asked_of_this_connection() -> None:
+    driver = Driver()
+    for epoch in (1, 2):
+        driver.forget()
+        driver.connect()
+        asked = [effect for effect in driver.effects if not isinstance(effect, Connect)]
+        assert asked == [Subscribe(epoch), List(epoch, None)]
+        driver.answer_list({A: shut_off()}, reads=[])
+        assert driver.of(Read)[-1].epoch == epoch
+        driver.disconnect()
+        assert driver.of(Disconnect) == [Disconnect(epoch)]
+        driver.pass_time(1.0)
+
+
 def test_the_way_to_live() -> None:
     driver = Driver()
     driver.receive(Start())
@@ -577,6 +614,47 @@ def test_no_tombstone_is_taken_away_under_a_list(monkeypatch: pytest.MonkeyPatch
     assert driver.reflector._tracker._records == {}
 
 
+def test_who_waits_for_an_unknown_domain_is_not_buried_while_the_host_is_away(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(tracker_module, "TOMBSTONES", 0)
+    driver = Driver().go_live()
+    driver.disconnect()
+    driver.require(1, A)
+    driver.pass_time(1.0)
+    driver.connect()
+    driver.answer_list({})
+    assert driver.reads() == [A]
+    driver.answer(A, GONE)
+    assert driver.resolved == [1]
+
+
+def test_an_event_that_is_held_is_not_buried(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tracker_module, "TOMBSTONES", 0)
+    driver = Driver().go_live()
+    driver.tell(A, GONE, driver.make_event(A, SHUTDOWN, id=1))
+    driver.require(1, A)
+    driver.answer(A, GONE)
+    assert driver.resolved == [1]
+    driver.pass_time(1.0)
+    assert driver.told == []
+    assert driver.reflector.counters.events_superseded == 1
+
+
+def test_an_answer_that_is_to_come_is_not_buried(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The list was quicker: it found that the domain is gone, and the read is still under way."""
+    monkeypatch.setattr(tracker_module, "TOMBSTONES", 0)
+    driver = Driver(period=60.0).go_live({A: shut_off()})
+    driver.pass_time(60.0)
+    driver.event(A, UNDEFINED)
+    assert driver.reads() == [A]
+    driver.answer(A, GONE, listed=True)
+    driver.answer_list({})
+    assert driver.kinds == ["Deleted"]
+    driver.answer(A, GONE)
+    assert driver.reflector.waiting_since is None
+
+
 def test_a_late_event_of_a_deleted_domain_knows_what_it_was() -> None:
     driver = Driver().go_live({A: running(persistent=False)})
     driver.tell(A, GONE, driver.make_event(A, STOPPED))
@@ -837,12 +915,12 @@ def test_where_many_domains_vanish_the_others_are_read_before_their_slice_is_due
     *gone, last_but_one, last = uuids
     for uuid in gone:
         driver.pass_time(60.0 / SLICES)
-        assert driver.of(List)[-1].only == {uuid}
+        assert driver.of(List)[-1].only == frozenset({uuid})
         driver.answer_list({uuid: shut_off(f"{uuid}") for uuid in uuids}, reads=[uuid])
     for uuid in gone:
         driver.tell(uuid, GONE, driver.make_event(uuid, UNDEFINED))
     driver.pass_time(60.0 / SLICES)
-    assert driver.of(List)[-1].only == {last_but_one, last}
+    assert driver.of(List)[-1].only == frozenset({last_but_one, last})
 
 
 def test_a_silent_change_is_found_by_the_resync() -> None:
@@ -876,6 +954,12 @@ def test_a_resync_does_not_begin_under_another_list() -> None:
     assert driver.lists == 2
 
 
+@pytest.mark.parametrize(("random", "pause"), [(0.0, 60.0), (0.5, 57.0), (1.0, 54.0)])
+def test_a_resync_is_early_by_up_to_a_tenth(random: float, pause: float) -> None:
+    driver = Driver(period=60.0, random=lambda: random).go_live({A: shut_off()})
+    assert driver.reflector.deadline == pytest.approx(driver.now + pause)
+
+
 def test_no_resync_where_none_is_wanted() -> None:
     driver = Driver(period=None).go_live({A: shut_off()})
     driver.pass_time(3600.0)
@@ -896,6 +980,14 @@ def test_sync_reads_the_whole_host() -> None:
     assert driver.resolved == [1]
     assert driver.kinds == ["Updated", "Deleted"]
     assert {delta.source for delta in driver.deltas} == {DeltaSource.REFRESH}
+
+
+def test_sync_does_not_wait_for_a_domain_that_was_gone_before() -> None:
+    driver = Driver().go_live({A: shut_off()})
+    driver.tell(A, GONE, driver.make_event(A, UNDEFINED))
+    driver.require(1)
+    driver.answer_list({})
+    assert driver.resolved == [1]
 
 
 def test_sync_needs_a_list_that_began_after_it() -> None:

@@ -6,7 +6,7 @@ import pytest
 
 from virtinformer._core.messages import Listed, Read, Reject, Require
 from virtinformer._core.model import DeltaSource
-from virtinformer._core.tracker import FAILURES
+from virtinformer._core.tracker import FAILURES, LOOKUPS, RACES
 from virtinformer._core.vocabulary import LifecycleType
 
 from .driving import ERROR, GONE, A, B, Driver, paused, running, shut_off
@@ -124,6 +124,55 @@ def test_what_an_event_did_not_explain_has_a_window_of_its_own() -> None:
     assert driver.told == ["Started", "Resumed", "Suspended"]
 
 
+def test_an_event_that_is_given_up_does_not_end_the_wait_of_another() -> None:
+    """One change of the host is one delta, and the events that tell of it are in it."""
+    driver = Driver(window=0.1).go_live({A: shut_off()})
+    driver.tell(A, running(), driver.make_event(A, LifecycleType.SUSPENDED, id=9))
+    driver.pass_time(0.05)
+    driver.tell(A, running(), driver.make_event(A, RESUMED, id=1))
+    driver.pass_time(0.07)
+    assert driver.reflector.counters.events_superseded == 1
+    driver.tell(A, running(), driver.make_event(A, STARTED, id=1))
+    assert driver.kinds == ["Updated"]
+    assert driver.told == ["Started", "Resumed"]
+
+
+def test_nothing_is_repeated_that_was_read_in_the_meantime() -> None:
+    driver = Driver().go_live({A: shut_off()})
+    driver.event(A, DEFINED, 1)
+    driver.answer(A, ERROR)
+    driver.reads()
+    driver.answer(A, shut_off())
+    assert driver.reflector.deadline is None
+    driver.pass_time(60.0)
+    assert driver.reads() == []
+
+
+def test_a_new_life_begins_without_what_came_of_the_last_one() -> None:
+    """An event that was held when the end was found, and would be possible in the new life."""
+    driver = Driver(window=10.0).go_live({A: running(persistent=False)})
+    driver.tell(A, running(persistent=False), driver.make_event(A, STARTED, id=5))
+    driver.require(1, A)
+    for _ in range(LOOKUPS + 1):
+        driver.answer(A, GONE)
+        driver.pass_time(0.5)
+    assert driver.kinds == ["Deleted"]
+    driver.tell(A, shut_off(), driver.make_event(A, DEFINED))
+    assert driver.told == ["Stopped*", "Defined"]
+    driver.pass_time(10.0)
+    assert driver.kinds == ["Deleted", "Added"]
+
+
+def test_a_read_of_its_own_is_not_told_as_that_of_a_list() -> None:
+    driver = Driver(period=60.0).go_live({A: shut_off(), B: shut_off("b")})
+    driver.pass_time(60.0)
+    driver.require(1, A)
+    driver.answer(A, shut_off(autostart=True))
+    driver.answer_list({A: shut_off(autostart=True), B: shut_off("b", autostart=True)}, reads=[B])
+    found = {delta.domain.uuid: delta.source for delta in driver.deltas}
+    assert found == {A: DeltaSource.REFRESH, B: DeltaSource.RESYNC}
+
+
 # ---------------------------------------------------------------------- read your own writes
 
 
@@ -157,6 +206,17 @@ def test_events_of_a_domain_that_cannot_be_read_are_a_walk_without_additions() -
         driver.answer(A, ERROR)
         driver.pass_time(10.0)
     assert driver.told == ["Shutdown", "Stopped"]
+
+
+def test_events_need_not_wait_for_look_ups_that_always_lose_against_them() -> None:
+    """And a deletion is not believed of one, however often."""
+    driver = Driver().go_live({A: shut_off()})
+    for turn in range(1, 3 * RACES + 1):
+        began = driver.stamp()
+        driver.event(A, DEFINED, 1)
+        driver.answer(A, GONE, began=began)
+        assert len(driver.told) == turn - turn % RACES
+    assert driver.store.get(A) is not None
 
 
 def test_a_life_that_nobody_saw_has_no_end() -> None:
@@ -237,7 +297,9 @@ def test_every_event_that_came_and_every_read_that_was_answered_is_counted() -> 
         driver.answer(A, shut_off())
     counters = driver.reflector.counters
     assert (counters.events_received, counters.events_told, counters.reads) == (3, 3, 3)
-    assert (counters.lists, counters.list_errors, counters.read_errors) == (1, 0, 0)
+    driver.require(1)
+    driver.answer_list({A: shut_off()})
+    assert (counters.lists, counters.list_errors, counters.read_errors) == (2, 0, 0)
 
 
 def test_every_read_that_was_of_no_use_is_counted() -> None:
