@@ -20,3 +20,20 @@ def test_a_sync_asks_again_for_what_is_read_since_before_it() -> None:
         resync_period=None,
     )
     assert judge(script).failures == ()
+
+
+def test_an_informer_is_not_open_while_it_shows_what_is_long_gone() -> None:
+    # Failed by G8. The domain was read for a list that failed, and ended while nobody could be
+    # connected; it was there, and synced, when the informer was open.
+    script = Script(
+        [
+            Step(0.0, "define", 1, "d1-1"),
+            Step(0.0, "define", 2, "d2-1"),
+            Step(0.0, "fail_next_lists", 1),
+            Step(0.0, "open"),
+            Step(0.03, "disconnect"),
+            Step(0.1, "undefine", 1),
+            Step(12.0, "restart"),
+        ]
+    )
+    assert judge(script).failures == ()

@@ -281,6 +281,8 @@ class Reflector:
         self._sweep_is_due = False
         self._list_failures = 0
         self._barriers.cancel(CATCH_UP)
+        if self._tracker.first:
+            self._barriers.add(Barrier(FIRST_SYNC, -1, None))
         for alarm in (_Alarm.ANSWER, _Alarm.LIST, _Alarm.SWEEP):
             self._alarms.cancel(alarm)
         # From here on whatever the old connection still says is dropped.
@@ -340,7 +342,10 @@ class Reflector:
     def _go_live(self, began: int) -> None:
         self.phase = Phase.LIVE
         self._live_since = self._now
-        if not self._tracker.first:
+        if self._tracker.first:
+            # What was read on an earlier connection, or for a list that failed, does not count.
+            self._barriers.add(Barrier(FIRST_SYNC, began - 1, None))
+        else:
             self._barriers.add(Barrier(CATCH_UP, began, self._tracker.demand_unseen(began)))
         self._wait_for_sweep()
 
