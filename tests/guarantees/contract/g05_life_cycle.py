@@ -83,10 +83,15 @@ def _walk(history: History, fact: Subscribed, given: Given) -> dict[UUID, Walk]:
     if start is None:
         return {}
     line, known = start
-    walks = {uuid: Walk(place_of(domain), line) for uuid, domain in known.items()}
+    walks = {uuid: Walk(_where_told(domain), line) for uuid, domain in known.items()}
     for at, event in given:
         walks.setdefault(event.domain_id, Walk(NOWHERE, line)).step(at, event)
     return walks
+
+
+def _where_told(domain: vi.Domain) -> Place:
+    """Where the events have led of which a state is seen; they may be ahead of one unsettled."""
+    return place_of(domain) if domain.settled else (UNKNOWN, None)
 
 
 def _ends_at_the_truth(history: History, subscribed: Line, walks: dict[UUID, Walk]) -> None:
