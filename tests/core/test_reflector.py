@@ -38,7 +38,7 @@ from virtinformer._core.reflector import ANSWER, SLICE, SLICES, STABLE, Phase
 from virtinformer._core.tracker import FAILURES, LOOKUPS, RACES
 from virtinformer._core.vocabulary import DomainState, EventKind, LifecycleType
 
-from .driving import ERROR, GONE, A, B, C, Driver, running, shut_off
+from .driving import ERROR, GONE, A, B, C, Driver, paused, running, shut_off
 
 DEFINED, UNDEFINED, STARTED = (
     LifecycleType.DEFINED,
@@ -862,6 +862,30 @@ def test_events_before_the_first_sync_are_contained_in_the_list() -> None:
         driver.pass_time(0.5)
     assert driver.kinds == ["Added"]
     assert driver.reflector.synced
+
+
+def test_the_first_sync_is_that_of_one_connection() -> None:
+    """What an earlier one had left to be read is no more than a part of what is to be read now."""
+    driver = Driver()
+    driver.connect()
+    driver.answer_list({A: shut_off(), B: shut_off("b")}, reads=[B])
+    driver.reconnect()
+    driver.answer(A, shut_off(), listed=True)
+    assert driver.resolved == []
+    driver.answer_list({A: shut_off(), B: shut_off("b")})
+    assert driver.resolved == [FIRST_SYNC]
+
+
+def test_what_a_torn_first_read_missed_may_still_be_told() -> None:
+    driver = Driver(window=0.1)
+    driver.connect()
+    driver.answer_list({A: running(settled=False)})
+    driver.pass_time(0.05)
+    driver.answer(A, paused())
+    driver.pass_time(0.05)
+    driver.tell(A, paused(), driver.make_event(A, SUSPENDED, id=1))
+    driver.pass_time(1.0)
+    assert driver.told == ["Suspended"]
 
 
 def test_a_transform_is_applied_before_anything_is_compared() -> None:
