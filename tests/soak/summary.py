@@ -34,6 +34,8 @@ def _rows(recording: Recording) -> Iterator[tuple[str, str]]:
         rss = slope(after, lambda sample: sample.rss) * HOUR / MB
         blocks = slope(after, lambda sample: sample.blocks) * HOUR
         yield "its trend after warm-up", f"{rss:+.2f} MB an hour"
+        late = slope(samples[len(samples) // 2 :], lambda sample: sample.rss) * HOUR / MB
+        yield "its trend in the second half", f"{late:+.2f} MB an hour"
         yield "trend of Python's memory blocks", f"{blocks:+.0f} an hour of {last.blocks}"
     rests = list(at_rest(recording))
     for what, figure in WHOLE.items():

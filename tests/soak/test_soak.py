@@ -63,6 +63,7 @@ def test_the_figures_are_a_table() -> None:
     lines = table(two_hosts(made(lambda at: {"rss": 70e6 + at * 1000}))).splitlines()
     assert lines[:2] == ["| | measured |", "|---|---|"]
     assert "| its trend after warm-up | +3.60 MB an hour |" in lines
+    assert "| its trend in the second half | +3.60 MB an hour |" in lines
     assert "| descriptors at rest | 12 |" in lines
     assert "| longest queue: stuck (test) | 60, bound 120 |" in lines
 
