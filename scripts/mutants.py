@@ -93,8 +93,9 @@ def report(copy: Path) -> int:
     survivors: list[str] = []
     for path in sorted((copy / "mutants" / CORE).glob("*.py.meta")):
         results = json.loads(path.read_text())["exit_code_by_key"]
-        counts = Counter(outcome(code) for code in results.values())
-        survivors += [name for name, code in results.items() if outcome(code) == "survived"]
+        outcomes = {name: outcome(code) for name, code in results.items() if code is not None}
+        survivors += [name for name, word in outcomes.items() if word == "survived"]
+        counts = Counter(outcomes.values())
         print(f"{path.name.removesuffix('.py.meta'):12}", line(counts))
         total += counts
     print(f"{'all':12}", line(total))
@@ -104,14 +105,14 @@ def report(copy: Path) -> int:
     return 100 * (total["killed"] + total["timeout"]) < ENOUGH * total.total()
 
 
-def outcome(code: int | None) -> str:
+def outcome(code: int) -> str:
     """Whatever is not known to be killed is a survivor: a mutant without a test, too."""
-    return "survived" if code is None else OUTCOMES.get(code, "survived")
+    return OUTCOMES.get(code, "survived")
 
 
 def line(counts: Counter[str]) -> str:
     if not counts:
-        return "nothing to change"
+        return "nothing was tried"
     killed = counts["killed"] + counts["timeout"]
     figures = ", ".join(f"{counts[word]} {word}" for word in ("killed", "timeout", "survived"))
     return f"{counts.total():5} mutants: {figures} ({100 * killed / counts.total():.1f} % killed)"
