@@ -1,0 +1,40 @@
+"""Which benchmarks there are, and which of them a quick run does."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Final
+
+from bench import (
+    burst,
+    core_deltas,
+    event_latency,
+    event_latency_aio,
+    fanout,
+    import_time,
+    initial_sync,
+    readers,
+    resync,
+    scale,
+)
+from bench.setting import Benchmark
+
+__all__ = ["BENCHMARKS", "QUICK"]
+
+BENCHMARKS: Final[Mapping[str, Benchmark]] = MappingProxyType(
+    {
+        "initial_sync": initial_sync.run,
+        "resync": resync.run,
+        "event_latency": event_latency.run,
+        "event_latency_aio": event_latency_aio.run,
+        "burst": burst.run,
+        "core_deltas": core_deltas.run,
+        "readers": readers.run,
+        "scale": scale.run,
+        "fanout": fanout.run,
+        "import_time": import_time.run,
+    }
+)
+
+QUICK: Final = ("initial_sync", "resync", "event_latency", "burst", "core_deltas", "scale")
