@@ -125,7 +125,7 @@ def peers(session: nox.Session) -> None:
 @nox.session
 def soak(session: nox.Session) -> None:
     """A long, steady life with reconnects: is it flat? `-- --minutes N`; the plot says where."""
-    install(session, "soak")
+    install(session, "tests")
     session.run("python", "-m", "tests.soak", *session.posargs)
 
 
