@@ -110,8 +110,8 @@ def docs(session: nox.Session) -> None:
 
 @nox.session
 def bench(session: nox.Session) -> None:
-    """The benchmarks; arguments go to them."""
-    install(session, "tests")
+    """The benchmarks; arguments go to them: `-- --quick`, `-- burst --json FILE`."""
+    install(session, "bench")
     session.run("python", "-m", "bench", *session.posargs)
 
 

@@ -28,7 +28,7 @@ __all__ = ["counter", "informer", "run"]
 
 URI = "test:///default"
 EVENTS, QUICK_EVENTS = 20_000, 1_000
-DOMAINS = (100, 1, 1_000)
+DOMAINS, QUICK_DOMAINS = (100, 1, 1_000), (100,)
 TARGET = 0.8
 PATIENCE = 120.0
 
@@ -36,7 +36,7 @@ PATIENCE = 120.0
 async def run(setting: Setting) -> list[Result]:
     events = setting.either(EVENTS, QUICK_EVENTS)
     results = []
-    for domains in DOMAINS:
+    for domains in setting.either(DOMAINS, QUICK_DOMAINS):
         async with workers(
             Worker("bench.burst:informer", domains), Worker("bench.burst:counter", domains)
         ) as (ours, bare):

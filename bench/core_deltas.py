@@ -18,7 +18,7 @@ from bench.worker import Worker, workers
 
 __all__ = ["run"]
 
-DOMAINS, QUICK_DOMAINS = 10_000, 2_000
+DOMAINS, QUICK_DOMAINS = 10_000, 1_000
 CHANGES, QUICK_CHANGES = 200_000, 5_000
 BATCH = 1_000
 TARGET = 1.0

@@ -14,6 +14,7 @@ from bench import (
     fanout,
     import_time,
     initial_sync,
+    memory,
     readers,
     resync,
     scale,
@@ -33,6 +34,7 @@ BENCHMARKS: Final[Mapping[str, Benchmark]] = MappingProxyType(
         "readers": readers.run,
         "scale": scale.run,
         "fanout": fanout.run,
+        "memory": memory.run,
         "import_time": import_time.run,
     }
 )

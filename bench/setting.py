@@ -29,7 +29,7 @@ class Setting:
 
     def __init__(self, *, quick: bool) -> None:
         self.quick = quick
-        self.rounds = 5 if quick else 10
+        self.rounds = 5 if quick else 8
         self._stack = contextlib.ExitStack()
         self._daemon: Daemon | None = None
         self._domains = 0
