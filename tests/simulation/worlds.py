@@ -149,7 +149,8 @@ class _Author:
             options = {"permanent": False} if obstacle == "refuse" else {}
             steps.append(Step(0.0, obstacle, **options))
             steps.append(Step(random.choice([0.05, 0.6, 5.0, 40.0]), ALONE[obstacle]))
-        return [*steps, Step(at, "open")]
+        log = [Step(at + 0.05, "events", "log")] if random.random() < 0.6 else []
+        return [*steps, Step(at, "open"), *log]
 
     def _ending(self, last: float) -> list[Step]:
         """Most worlds come to rest; some informers are closed or cancelled amid all."""

@@ -11,13 +11,13 @@ from typing import Final
 from uuid import UUID
 
 import virtinformer as vi
-from tests.guarantees.contract.evidence import EventKey, beginning, given_to, key_of
-from tests.guarantees.contract.lifemap import NOWHERE, Place, place_of, settled, step
+from tests.guarantees.contract.evidence import EventKey, given_to, key_of
+from tests.guarantees.contract.lifemap import Place, place_of, settled, step
+from tests.guarantees.contract.starts import Starts
 from tests.guarantees.history import (
     Asked,
     History,
     Line,
-    Subscribed,
     Violation,
 )
 from virtinformer._core.messages import Disconnect, Disconnected, EventReceived, Observed
@@ -36,22 +36,18 @@ def none_is_held_too_long(history: History) -> None:
         if not fact.prompt:
             continue
         last: dict[UUID, Line] = {}
-        walks = _places(history, fact)
+        walks: dict[UUID, Place] = {}
+        starts = Starts.of(history, fact)
         for line, item in given_to(history, subscribed.who):
             assert isinstance(item, vi.DomainEvent)
             uuid = item.domain_id
             if line.time > subscribed.time + SLACK:  # what came earlier it asked for just now
                 _is_prompt(received, history.options["reorder_window"], line, item)
-            if fact.where is None and walks is not None:
-                place = walks.get(uuid, NOWHERE)
+            if fact.where is None and starts is not None:
+                place = walks.get(uuid, starts.place(uuid))
                 _is_not_held(received, place, last.get(uuid, subscribed), line, item)
                 walks[uuid] = step(place, item.type) or place
             last[uuid] = line
-
-
-def _places(history: History, fact: Subscribed) -> dict[UUID, Place] | None:
-    begun = beginning(history, fact)
-    return None if begun is None else {u: place_of(d) for u, d in begun[1].items()}
 
 
 def _is_prompt(received: _Received, window: float, line: Line, event: vi.DomainEvent) -> None:

@@ -13,8 +13,9 @@ from uuid import UUID
 
 import virtinformer as vi
 from tests.guarantees.contract.delays import none_is_held_too_long
-from tests.guarantees.contract.evidence import EventKey, beginning, given_to, key_of
-from tests.guarantees.contract.lifemap import NOWHERE, UNKNOWN, Place, place_of, settled, step
+from tests.guarantees.contract.evidence import EventKey, given_to, key_of
+from tests.guarantees.contract.lifemap import UNKNOWN, Place, place_of, settled, step
+from tests.guarantees.contract.starts import Starts
 from tests.guarantees.history import (
     AtRest,
     History,
@@ -79,19 +80,14 @@ Given = list[tuple[Line, vi.DomainEvent]]
 
 def _walk(history: History, fact: Subscribed, given: Given) -> dict[UUID, Walk]:
     """The walks of one subscriber; none if it is not known where they began."""
-    start = beginning(history, fact)
-    if start is None:
+    starts = Starts.of(history, fact)
+    if starts is None:
         return {}
-    line, known = start
-    walks = {uuid: Walk(_where_told(domain), line) for uuid, domain in known.items()}
+    walks = {uuid: Walk(starts.place(uuid), starts.line) for uuid in starts.known}
     for at, event in given:
-        walks.setdefault(event.domain_id, Walk(NOWHERE, line)).step(at, event)
+        uuid = event.domain_id
+        walks.setdefault(uuid, Walk(starts.place(uuid), starts.line)).step(at, event)
     return walks
-
-
-def _where_told(domain: vi.Domain) -> Place:
-    """Where the events have led of which a state is seen; they may be ahead of one unsettled."""
-    return place_of(domain) if domain.settled else (UNKNOWN, None)
 
 
 def _ends_at_the_truth(history: History, subscribed: Line, walks: dict[UUID, Walk]) -> None:

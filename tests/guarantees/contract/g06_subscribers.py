@@ -40,6 +40,7 @@ def subscribers(history: History) -> None:
     for line, waiting in history.of(Waiting):
         if waiting.length > waiting.lives:
             raise Violation("G6", "more waits than one delta a domain", line)
+    _events_are_the_same_for_all(history)
     slack = SLACK if history.virtual else history.slack
     if slack is not None:
         _nobody_delays_the_prompt(history, slack)
@@ -149,6 +150,24 @@ def _differences(
         same = one == other if exactly else content_of(one) == content_of(other)
         wrong += [] if same else [one.name]
     return wrong
+
+
+def _events_are_the_same_for_all(history: History) -> None:
+    """Whoever hears of all domains hears each event that anybody hears, up to where it read."""
+    heard: dict[int, Line] = {}
+    takers = [(at, fact) for at, fact in history.subscriptions("events") if fact.where is None]
+    for subscribed, _ in takers:
+        for line, item in given_to(history, subscribed.who):
+            earlier = heard.setdefault(item.resource_version, line)
+            if earlier.fact.item != item:
+                raise Violation("G6", "two hear different events of one version", earlier, line)
+    for subscribed, fact in takers:
+        since = fact.view.resource_version if fact.since is None else fact.since
+        given = [item.resource_version for _, item in given_to(history, subscribed.who)]
+        expected = range(since + 1, max(given, default=0) + 1)
+        if missed := heard.keys() & set(expected) - set(given):
+            text = f"{subscribed.who} did not hear of version {min(missed)}"
+            raise Violation("G6", text, subscribed, heard[min(missed)])
 
 
 def _nobody_delays_the_prompt(history: History, slack: float) -> None:
