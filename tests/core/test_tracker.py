@@ -65,6 +65,19 @@ def test_the_longer_reads_are_torn_the_later_the_next_one_is() -> None:
     assert seconds_to_the_next_read(driver) == pytest.approx(0.05)
 
 
+def test_with_a_new_domain_there_is_as_much_patience() -> None:
+    driver = Driver().go_live()
+    for turn in range(RACES):
+        assert driver.deltas == [], turn
+        began = driver.stamp()
+        driver.event(A, DEFINED, 1)
+        driver.answer(A, shut_off(), began=began)
+    assert [delta.domain.settled for delta in driver.deltas] == [False]
+    driver.event(B, DEFINED)
+    driver.answer(B, shut_off("b", settled=False))
+    assert seconds_to_the_next_read(driver) == pytest.approx(0.05)
+
+
 def test_a_read_is_asked_for_by_what_it_has_to_be_newer_than() -> None:
     driver = Driver().go_live({A: shut_off()})
     first, second = driver.make_event(A, DEFINED, 1), driver.make_event(A, DEFINED, 1)
