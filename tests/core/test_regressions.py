@@ -14,6 +14,7 @@ from virtinformer._core.messages import (
     Require,
     Start,
 )
+from virtinformer._core.model import Deleted, DeletionReason
 from virtinformer._core.reflector import ANSWER, SLICE, Phase
 from virtinformer._core.tracker import FAILURES, RACES
 from virtinformer._core.vocabulary import DomainState, EventKind, LifecycleType
@@ -425,3 +426,18 @@ def test_the_end_of_a_life_that_comes_late_is_told_before_the_next_one_begins() 
     driver.tell(A, shut_off(), stopped, driver.make_event(A, DEFINED))
     assert driver.told == ["Stopped", "Defined"]
     assert [event.type for event in driver.deltas[-1].events] == ["Defined"]
+
+
+def test_events_that_go_on_from_what_was_shown_are_told() -> None:
+    """It was shown running because of other news, its Started is lost; then it crashes."""
+    driver = Driver().go_live()
+    news = driver.make_event(A, 0, kind=EventKind.METADATA_CHANGE)
+    driver.tell(A, running(persistent=False), news)
+    assert driver.told == ["MetadataChange"]
+    crashed = driver.make_event(A, LifecycleType.CRASHED, id=1)
+    driver.tell(A, GONE, crashed, driver.make_event(A, STOPPED))
+    driver.pass_time(0.1)
+    assert driver.told == ["MetadataChange", "Started*", "Crashed", "Stopped"]
+    [_, deleted] = driver.deltas
+    assert isinstance(deleted, Deleted)
+    assert deleted.reason is DeletionReason.STOPPED

@@ -40,7 +40,16 @@ from .backoff import Backoff
 from .barriers import Barriers
 from .chronicle import Chronicle, Scene
 from .counters import Counters
-from .lifecycle import ABSENT, Step, Waiting, arrange, led_to, position_of
+from .lifecycle import (
+    ABSENT,
+    Arrangement,
+    Position,
+    Step,
+    Waiting,
+    arrange,
+    led_to,
+    position_of,
+)
 from .messages import (
     Deliver,
     Effect,
@@ -358,9 +367,7 @@ class Tracker:
         if self.first and record.accepted is not None and not record.known:
             self._begin_in_the_middle(record, content)
         conclude = self._is_concluded(record)
-        found = arrange(
-            record.position, record.answered_by(record.began), seen, self.now, conclude=conclude
-        )
+        found = self._arrange(record, seen, conclude=conclude)
         record.position = found.position
         record.waiting = [*found.held, *record.not_answered_by(record.began)]
         self.counters.events_superseded += len(found.superseded)
@@ -369,6 +376,19 @@ class Tracker:
         explained = bool(record.waiting) or conclude or record.position.agrees(seen)
         record.expected = None if explained else record.expected or self.now + self._window
         self._schedule(record)
+
+    def _arrange(self, record: Record, seen: Position, *, conclude: bool) -> Arrangement:
+        """The shortest story, or, if it leaves less out, the one that leads past what was shown."""
+        answered = record.answered_by(record.began)
+        found = arrange(record.position, answered, seen, self.now, conclude=conclude)
+        shown = self._store.get(record.uuid)
+        if not found.superseded or shown is None or not shown.settled:
+            return found
+        there = arrange(record.position, (), position_of(shown), self.now, conclude=True)
+        rest = arrange(there.position, answered, seen, self.now, conclude=conclude)
+        if len(rest.superseded) >= len(found.superseded):
+            return found
+        return attrs.evolve(rest, steps=(*there.steps, *rest.steps))
 
     def _begin_in_the_middle(self, record: Record, content: Observation | Domain | None) -> None:
         """A domain found by the first list has a past that nobody was told; begin where it is."""
