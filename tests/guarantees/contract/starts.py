@@ -58,9 +58,11 @@ def _stirred(history: History, line: Line) -> Iterator[UUID]:
     # An event is held for a window, and one that should follow it is expected for another.
     lately = line.time - 2 * history.options["reorder_window"]
     for told, fact in history.of(Told):
-        stirs = isinstance(fact.input, EventReceived | Observed)
-        if stirs and told.number <= line.number and told.time >= lately:
-            yield fact.input.uuid
+        said = fact.input
+        if told.number > line.number:
+            return
+        if isinstance(said, EventReceived | Observed) and told.time >= lately:
+            yield said.uuid
 
 
 def _told_unread(history: History, line: Line, view: vi.Snapshot) -> Iterator[UUID]:
