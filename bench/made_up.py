@@ -13,8 +13,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 import time
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from typing import Any
 from uuid import UUID
 
@@ -32,16 +33,23 @@ async def informer_of(domains: int) -> AsyncGenerator[Any, Any]:
     uuids = [host.define(f"d{number:06}") for number in range(domains)]
     async with host.connect(resync_period=None) as informer:
         writer = Writer(host, uuids)
+        heard: Heard | None = None
         answer: object = None
         while True:
             request = yield answer
             # What is asked for the log of the host is not asked here.
             host.log.clear()
+            if heard is None and request["do"] in {"change", "read"}:
+                heard = Heard()
+                await informer.add_event_handler(heard).wait_synced()
             match request:
                 case {"do": "change", "count": count, "batch": batch}:
-                    answer = await handled(informer, writer, count, batch)
+                    assert heard is not None
+                    answer = await handled(heard, writer, count, batch)
                 case {"do": "read", "count": count, "batch": batch, "readers": readers}:
-                    answer = await read_meanwhile(informer, writer, count, batch, readers)
+                    assert heard is not None
+                    change = functools.partial(handled, heard, writer, count, batch)
+                    answer = await read_meanwhile(informer, change, readers)
                 case {"do": "snapshot", "count": count}:
                     answer = snapshot(informer, count)
                 case {"do": "fan out", "count": count, "batch": batch, "readers": readers}:
@@ -86,22 +94,19 @@ class Heard:
             self._all.set()
 
 
-async def handled(informer: vi.DomainInformer, writer: Writer, count: int, batch: int) -> float:
+async def handled(heard: Heard, writer: Writer, count: int, batch: int) -> float:
     """Seconds per change, until a handler has it."""
-    heard = Heard()
-    async with informer.add_event_handler(heard) as registration:
-        await registration.wait_synced()
-        took = 0.0
-        for _ in range(0, count, batch):
-            writer.change(batch)
-            began = time.perf_counter()
-            await heard.wait_for(batch)
-            took += time.perf_counter() - began
+    took = 0.0
+    for _ in range(0, count, batch):
+        writer.change(batch)
+        began = time.perf_counter()
+        await heard.wait_for(batch)
+        took += time.perf_counter() - began
     return took / count
 
 
 async def read_meanwhile(
-    informer: vi.DomainInformer, writer: Writer, count: int, batch: int, readers: int
+    informer: vi.DomainInformer, change: Callable[[], Awaitable[float]], readers: int
 ) -> dict[str, float]:
     """Seconds per change while others list everything without pause, and the readers' share."""
     reading = 0.0
@@ -119,7 +124,7 @@ async def read_meanwhile(
     reading = 0.0
     began = time.perf_counter()
     try:
-        seconds = await handled(informer, writer, count, batch)
+        seconds = await change()
     finally:
         took = time.perf_counter() - began
         for task in tasks:
