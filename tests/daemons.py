@@ -67,7 +67,7 @@ class DaemonError(Exception):
     """A daemon is missing, or does not do what it is told."""
 
 
-def wait_until(condition: Callable[[], object], what: str, *, timeout: float = 10.0) -> None:
+def wait_until(condition: Callable[[], object], what: str, *, timeout: float = 30.0) -> None:
     """Look at something outside this process until it holds; nobody tells when it changes."""
     deadline = time.monotonic() + timeout
     while not condition():
