@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from tests.guarantees.contract.evidence import given_to
 from tests.simulation.script import Script, Step
 from tests.simulation.verdict import judge
 
@@ -37,3 +38,30 @@ def test_an_informer_is_not_open_while_it_shows_what_is_long_gone() -> None:
         ]
     )
     assert judge(script).failures == ()
+
+
+def test_events_that_go_on_from_what_was_shown_are_told() -> None:
+    # Failed by G5. Other news of the domain had shown it running while its Started was lost with
+    # a connection; then it crashed, and neither Crashed nor Stopped was ever told.
+    script = Script(
+        [
+            Step(0.0, "create_transient", 5, "d5-1"),
+            Step(0.0, "create_transient", 6, "d6-2"),
+            Step(0.0, "open"),
+            Step(1.02, "restart"),
+            Step(1.124, "restart"),
+            Step(1.241, "faults", list_failure=0.19, connect_failure=0.34, list_delay=(0.0, 0.237)),
+            Step(1.32, "restart"),
+            Step(2.8065, "create_transient", 8, "d8-53"),
+            Step(4.225, "set_metadata", 8, "d8-101"),
+            Step(4.6675, "crash", 8, preserve=False),
+            Step(4.8025, "events", "p10", 0.3),
+        ],
+        seed=41788,
+        reorder_window=0.5,
+    )
+    judged = judge(script)
+    assert judged.failures == ()
+    assert judged.history is not None
+    told = [item for _, item in given_to(judged.history, "p10")]
+    assert [getattr(item, "type", "") for item in told] == ["Started", "Crashed", "Stopped"]
