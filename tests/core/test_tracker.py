@@ -7,7 +7,7 @@ import pytest
 from virtinformer._core.messages import Listed, Read, Reject, Require
 from virtinformer._core.model import DeltaSource
 from virtinformer._core.tracker import FAILURES, LOOKUPS, RACES
-from virtinformer._core.vocabulary import LifecycleType
+from virtinformer._core.vocabulary import EventKind, LifecycleType
 
 from .driving import ERROR, GONE, A, B, Driver, paused, running, shut_off
 
@@ -148,6 +148,34 @@ def test_an_event_that_is_given_up_does_not_end_the_wait_of_another() -> None:
     driver.tell(A, running(), driver.make_event(A, STARTED, id=1))
     assert driver.kinds == ["Updated"]
     assert driver.told == ["Started", "Resumed"]
+
+
+def shown_before_it_is_explained() -> Driver:
+    """Other news of a domain stored that it runs, while its Started is still awaited."""
+    driver = Driver(window=0.1).go_live({A: shut_off()})
+    driver.tell(A, running(), driver.make_event(A, 0, kind=EventKind.METADATA_CHANGE))
+    assert driver.kinds == ["Updated"]
+    return driver
+
+
+def test_what_was_shown_is_not_inferred_for_an_event_that_it_does_not_help() -> None:
+    driver = shown_before_it_is_explained()
+    driver.pass_time(0.05)
+    driver.tell(A, running(), driver.make_event(A, RESUMED, id=9))
+    driver.pass_time(0.15)
+    assert driver.reflector.counters.events_superseded == 1
+    driver.tell(A, running(), driver.make_event(A, STARTED, id=1))
+    assert driver.told == ["MetadataChange", "Started"]
+
+
+def test_past_what_was_shown_the_story_goes_on_to_its_end() -> None:
+    driver = shown_before_it_is_explained()
+    driver.pass_time(0.05)
+    driver.event(A, LifecycleType.CRASHED, id=1)
+    driver.pass_time(0.2)
+    driver.answer(A, shut_off())
+    driver.pass_time(1.0)
+    assert driver.told == ["MetadataChange", "Started*", "Crashed", "Stopped*"]
 
 
 def test_nothing_is_repeated_that_was_read_in_the_meantime() -> None:
