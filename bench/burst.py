@@ -27,7 +27,7 @@ from virtinformer._libvirt import eventloop
 __all__ = ["counter", "informer", "run"]
 
 URI = "test:///default"
-EVENTS, QUICK_EVENTS = 20_000, 1_000
+EVENTS, QUICK_EVENTS = 20_000, 600
 DOMAINS, QUICK_DOMAINS = (100, 1, 1_000), (100,)
 TARGET = 0.8
 PATIENCE = 120.0

@@ -19,23 +19,24 @@ from bench.worker import Worker, workers
 __all__ = ["run"]
 
 DOMAINS, QUICK_DOMAINS = 10_000, 1_000
-CHANGES, QUICK_CHANGES = 200_000, 5_000
-BATCH = 1_000
+CHANGES, QUICK_CHANGES = 200_000, 2_500
+BATCH, QUICK_BATCH = 1_000, 500
 TARGET = 1.0
 
 
 async def run(setting: Setting) -> list[Result]:
     domains = setting.either(DOMAINS, QUICK_DOMAINS)
     changes = setting.either(CHANGES, QUICK_CHANGES) // setting.rounds
+    batch = setting.either(BATCH, QUICK_BATCH)
     python = await asyncio.to_thread(python_with_peers)
     async with workers(
         Worker("bench.made_up:informer_of", domains),
-        Worker("bench.stub_aiok8s:shared_informer_of", domains, BATCH, python=python),
+        Worker("bench.stub_aiok8s:shared_informer_of", domains, batch, python=python),
         Worker("bench.stub_kubernetes:shared_informer_of", domains, python=python),
     ) as (ours, aiok8s, kubernetes):
 
         async def of_ours() -> float:
-            request = {"do": "change", "count": changes, "batch": BATCH}
+            request = {"do": "change", "count": changes, "batch": batch}
             return 1 / float(await ours.ask(request))
 
         async def of_aiok8s() -> float:

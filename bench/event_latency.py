@@ -52,7 +52,7 @@ __all__ = [
     "told",
 ]
 
-EVENTS, QUICK_EVENTS = 200, 32
+EVENTS, QUICK_EVENTS = 200, 24
 PAUSE = 0.005
 PATIENCE = 20.0
 TARGETS = {50: 1.25, 99: 1.5}
