@@ -36,8 +36,8 @@ class Starts:
         first = next(views(history))[1].resource_version == view.resource_version
         self._unknown = {uuid for uuid, domain in view.items() if not domain.settled}
         self._unknown |= set(_told_unread(history, line, view))
-        if not first:  # where the first list finds a domain is where its walk begins
-            self._unknown |= set(_stirred(history, line))
+        # Where the first list finds a domain is where its walk begins.
+        self._unknown |= {u for u in _stirred(history, line) if not (first and u in view)}
 
     @classmethod
     def of(cls, history: History, fact: Subscribed) -> Starts | None:
