@@ -876,6 +876,33 @@ def test_the_first_sync_is_that_of_one_connection() -> None:
     assert driver.resolved == [FIRST_SYNC]
 
 
+def test_the_first_sync_asks_again_for_what_is_read_since_just_before_its_list() -> None:
+    """Whoever waits for a read gets one: a stamp is either too old for both, or for neither."""
+    driver = Driver()
+    driver.connect()
+    driver.receive(driver.make_event(A, UNDEFINED))
+    began = driver.stamp()
+    driver.answer_list({})
+    driver.forget()
+    driver.answer(A, GONE, began=began)
+    assert (driver.resolved, driver.reads()) == ([], [A])
+    driver.answer(A, GONE)
+    assert driver.resolved == [FIRST_SYNC]
+
+
+def test_the_first_sync_holds_nothing_back() -> None:
+    driver = Driver(window=10.0)
+    driver.connect()
+    driver.answer_list({A: shut_off(), B: shut_off("b")}, reads=[A])
+    driver.reconnect()
+    driver.receive(driver.make_event(A, SUSPENDED, id=1))
+    driver.answer_list({A: paused(), B: shut_off("b")})
+    assert driver.resolved == [FIRST_SYNC]
+    shown = driver.store.get(A)
+    assert shown is not None
+    assert shown.state is DomainState.PAUSED
+
+
 def test_what_a_torn_first_read_missed_may_still_be_told() -> None:
     driver = Driver(window=0.1)
     driver.connect()

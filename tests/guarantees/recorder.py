@@ -450,4 +450,10 @@ class _Listener(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         with contextlib.suppress(RuntimeError):  # on another thread there is no loop to ask
-            self._recorder.write("log", Logged(record.levelname, record.getMessage()))
+            self._recorder.write("log", Logged(record.levelname, _message(record)))
+
+
+def _message(record: logging.LogRecord) -> str:
+    """What was logged, and of which exception."""
+    error = record.exc_info[1] if record.exc_info else None
+    return record.getMessage() + (f" ({error!r})" if error is not None else "")

@@ -71,7 +71,7 @@ def _play(first: int, seeds: int, processes: int) -> Iterator[Found]:
 
 
 def _explain(seed: int, failures: tuple[Failure, ...]) -> None:
-    if any(failure.kind == "TimeoutError" for failure in failures):
+    if any(failure.kind == "Stuck" for failure in failures):
         _say(f"seed {seed} did not end; it is not made short")
         return
     short = shrink(world(seed), fails_like(failures))

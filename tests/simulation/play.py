@@ -37,6 +37,9 @@ __all__ = ["Played", "play"]
 BACKOFF: Final = 100.0
 """Seconds in which every connection that backs off, or waits for an answer, is made again."""
 
+ENDING: Final = 300.0
+"""Seconds after which an informer that is told to end has ended; its host is honest by then."""
+
 RETRIES: Final = 12.0
 """Seconds in which every read and list that backs off is tried again."""
 
@@ -185,12 +188,20 @@ class _Theatre:
         if self.crowd.informer is not None:
             await self._come_to_rest(self.crowd.informer)
         self._leave.set()
-        await asyncio.wait([life])
+        await self._see_it_end(life)
         self.crowd.wake()
         await asyncio.sleep(1.0)
         await self.crowd.go_home()
         self._see_how_it_ended(life)
         self._count_what_is_left()
+
+    async def _see_it_end(self, life: asyncio.Task[None]) -> None:
+        """Wait for it; but one that never opens or closes has this as its fault."""
+        _, waiting = await asyncio.wait([life], timeout=ENDING)
+        if waiting:
+            self.crowd.unexpected.append(RuntimeError("the informer neither opens nor closes"))
+            life.cancel()
+            await asyncio.wait([life], timeout=ENDING)
 
     async def _come_to_rest(self, informer: vi.DomainInformer) -> None:
         for _ in range(int(BACKOFF)):
@@ -222,7 +233,9 @@ class _Theatre:
         return 3 * len({entry.uuid for entry in self.host.log if entry.action == "operation"})
 
     def _see_how_it_ended(self, life: asyncio.Task[None]) -> None:
-        if not life.cancelled() and (error := life.exception()) is not None:
+        if not life.done() or life.cancelled():
+            return
+        if (error := life.exception()) is not None:
             self.crowd.unexpected.append(error)
 
     def _count_what_is_left(self) -> None:

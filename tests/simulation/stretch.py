@@ -20,6 +20,10 @@ STUCK: Final = 120
 """Seconds of real time after which a world is given up: in it nothing gives way any more."""
 
 
+class Stuck(KeyboardInterrupt):
+    """A world did not come to its end: nobody below may take this for a fault of their own."""
+
+
 @attrs.frozen
 class Found:
     """What a stretch of seeds has shown.
@@ -36,10 +40,14 @@ class Found:
 def play_stretch(seeds: Iterable[int]) -> Found:
     """Play and judge the worlds of some seeds, each within its time."""
     coverage = Coverage()
-    failed = []
+    failed: list[tuple[int, tuple[Failure, ...]]] = []
     for seed in seeds:
-        with _given_up_when_stuck():
-            verdict = judge(world(seed))
+        try:
+            with _given_up_when_stuck():
+                verdict = judge(world(seed))
+        except Stuck as stuck:
+            failed.append((seed, (Failure("Stuck", str(stuck)),)))
+            continue
         coverage.add(verdict.coverage)
         if verdict.failures:
             failed.append((seed, verdict.failures))
@@ -58,4 +66,4 @@ def _given_up_when_stuck() -> Iterator[None]:
 
 
 def _give_up(_signal: int, _frame: FrameType | None) -> None:
-    raise TimeoutError(f"a world did not come to its end within {STUCK} s")
+    raise Stuck(f"it did not come to its end within {STUCK} s")

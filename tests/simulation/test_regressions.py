@@ -65,3 +65,23 @@ def test_events_that_go_on_from_what_was_shown_are_told() -> None:
     assert judged.history is not None
     told = [item for _, item in given_to(judged.history, "p10")]
     assert [getattr(item, "type", "") for item in told] == ["Started", "Crashed", "Stopped"]
+
+
+def test_an_opening_ends_though_a_read_began_just_before_the_list() -> None:
+    # Failed by RuntimeError: the informer never opened. The list that made it live found a domain
+    # missing; the look-up that an event had started began one stamp before that list, so it was
+    # too old to open on, and new enough not to be repeated.
+    script = Script(
+        [
+            Step(0.0, "faults", connection_loss=0.069, late_answer=1.0, read_delay=(0.0, 0.074)),
+            Step(0.0, "define", 1, "d1-1"),
+            Step(0.0, "open"),
+            Step(0.004, "fail_next_lists", 1),
+            Step(0.004, "restart"),
+            Step(0.101, "undefine", 1),
+            Step(1.003, "interrupt", "p1"),
+        ],
+        seed=54001,
+        eager_reads=True,
+    )
+    assert judge(script).failures == ()

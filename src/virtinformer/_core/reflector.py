@@ -342,11 +342,12 @@ class Reflector:
     def _go_live(self, began: int) -> None:
         self.phase = Phase.LIVE
         self._live_since = self._now
-        if self._tracker.first:
-            # What was read on an earlier connection, or for a list that failed, does not count.
-            self._barriers.add(Barrier(FIRST_SYNC, began - 1, None))
-        else:
-            self._barriers.add(Barrier(CATCH_UP, began, self._tracker.demand_unseen(began)))
+        # What was read on an earlier connection, or for a list that failed, does not count.
+        first = self._tracker.first
+        unseen = self._tracker.demand_unseen(began)
+        self._barriers.add(Barrier(FIRST_SYNC if first else CATCH_UP, began, unseen))
+        if first:
+            self._tracker.flush()
         self._wait_for_sweep()
 
     def _list_failed(self, failed: ListFailed) -> None:
