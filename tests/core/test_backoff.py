@@ -24,3 +24,22 @@ def test_jitter_takes_off_a_half_at_most(tries: int, chance: float) -> None:
     full = Backoff().delay(tries, lambda: 0.0)
     delay = Backoff().delay(tries, lambda: chance)
     assert full / 2 <= delay <= full <= 30.0
+
+
+@pytest.mark.parametrize(
+    ("initial", "maximum", "complaint"),
+    [
+        (0.0, 1.0, "initial must be above 0"),
+        (-1.0, 1.0, "initial must be above 0"),
+        (float("nan"), 1.0, "initial must be above 0"),
+        (2.0, 1.0, "maximum must not be below initial"),
+        (2.0, float("nan"), "maximum must not be below initial"),
+    ],
+)
+def test_what_makes_no_sense(initial: float, maximum: float, complaint: str) -> None:
+    with pytest.raises(ValueError, match=complaint):
+        Backoff(initial, maximum)
+
+
+def test_a_wait_that_is_always_the_same() -> None:
+    assert Backoff(2.0, 2.0).delay(7, lambda: 0.0) == 2.0

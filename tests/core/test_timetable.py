@@ -65,3 +65,27 @@ def test_it_is_a_dictionary_that_knows_its_least(steps: list[tuple[int, int | No
         assert table.next == min(model.values(), default=None)
     assert sorted(table.due(2)) == sorted(key for key, when in model.items() if when <= 2)
     assert table.next == min((when for when in model.values() if when > 2), default=None)
+
+
+def test_what_an_appointment_is() -> None:
+    table: Timetable[str] = Timetable()
+    assert table.when("a") is None
+    table.set("a", 1.0)
+    table.set("a", 2.0)
+    assert table.when("a") == 2.0
+    assert len(table) == 1
+    table.cancel("a")
+    assert table.when("a") is None
+    assert len(table) == 0
+
+
+def test_appointments_far_ahead_that_are_moved_do_not_pile_up() -> None:
+    table: Timetable[str] = Timetable()
+    table.set("first", 1.0)
+    for number in range(10_000):
+        table.set("a", 3600.0 + number)
+        table.set("b", 3600.0 + number % 2)
+        table.cancel("c")
+        table.set("c", 7200.0)
+    assert len(table._heap) < 100
+    assert list(table.due(9e9)) == ["first", "b", "c", "a"]

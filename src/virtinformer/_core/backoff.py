@@ -9,6 +9,16 @@ import attrs
 __all__ = ["Backoff"]
 
 
+def _above_0(_backoff: Backoff, field: attrs.Attribute[float], value: float) -> None:
+    if not value > 0:
+        raise ValueError(f"{field.name} must be above 0")
+
+
+def _not_below_initial(backoff: Backoff, _field: attrs.Attribute[float], value: float) -> None:
+    if not value >= backoff.initial:
+        raise ValueError("maximum must not be below initial")
+
+
 @attrs.frozen
 class Backoff:
     """Exponential backoff with jitter, and a ceiling.
@@ -18,12 +28,15 @@ class Backoff:
     daemon do not come back at the same moment.
 
     Attributes:
-        initial: seconds before the first try again.
-        maximum: seconds that no wait exceeds.
+        initial: seconds before the first try again, above 0.
+        maximum: seconds that no wait exceeds, at least `initial`.
+
+    Raises:
+        ValueError: if one of them makes no sense.
     """
 
-    initial: float = 0.1
-    maximum: float = 30.0
+    initial: float = attrs.field(default=0.1, validator=_above_0)
+    maximum: float = attrs.field(default=30.0, validator=_not_below_initial)
 
     def delay(self, tries: int, random: Callable[[], float]) -> float:
         """Seconds to wait after `tries` failures in a row (1, 2, …).

@@ -4,18 +4,23 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Hashable, Iterator
-from typing import Generic, TypeVar
+from typing import Final, Generic, TypeVar
 
 __all__ = ["Timetable"]
 
 K = TypeVar("K", bound=Hashable)
+
+STALE: Final = 64
+"""So many entries that mean nothing any more are never worth a clean-up."""
 
 
 class Timetable(Generic[K]):
     """At most one appointment a key.
 
     An appointment that was moved or cancelled leaves its entry in the heap and
-    is passed over when it comes up.
+    is passed over when it comes up. Where such entries become the greater part
+    they are thrown away: appointments far ahead that are moved again and again
+    do not pile up.
     """
 
     def __init__(self) -> None:
@@ -31,13 +36,23 @@ class Timetable(Generic[K]):
         self._count += 1
         # The count keeps keys that cannot be ordered from being compared.
         heapq.heappush(self._heap, (when, self._count, key))
+        if len(self._heap) > 2 * len(self._when) + STALE:
+            self._clean()
 
     def cancel(self, key: K) -> None:
         """Forget the appointment of `key`, if it has one."""
         self._when.pop(key, None)
 
+    def when(self, key: K) -> float | None:
+        """The time of the appointment of `key`, if it has one."""
+        return self._when.get(key)
+
     def __contains__(self, key: K) -> bool:
         return key in self._when
+
+    def __len__(self) -> int:
+        """How many appointments there are."""
+        return len(self._when)
 
     @property
     def next(self) -> float | None:
@@ -52,3 +67,10 @@ class Timetable(Generic[K]):
             key = heapq.heappop(self._heap)[2]
             del self._when[key]
             yield key
+
+    def _clean(self) -> None:
+        entries: dict[K, tuple[float, int, K]] = {}
+        for entry in sorted(self._heap, key=lambda entry: entry[:2]):
+            if self._when.get(entry[2]) == entry[0]:
+                entries.setdefault(entry[2], entry)
+        self._heap = list(entries.values())  # sorted, and therefore a heap
