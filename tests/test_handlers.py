@@ -383,7 +383,7 @@ async def test_one_that_blocks_the_loop_is_named(
     name: str, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     clock = Clock()
-    monkeypatch.setattr("virtinformer.handlers.time.perf_counter", lambda: clock.now)
+    monkeypatch.setattr("virtinformer.calling.time.perf_counter", lambda: clock.now)
     host = FakeHost()
     host.define("web")
     async with host.connect() as informer:

@@ -12,23 +12,19 @@ from __future__ import annotations
 import asyncio
 import inspect
 import logging
-import time
-from collections.abc import Callable, Coroutine, Generator
-from functools import partial
+from collections.abc import Callable
 from types import TracebackType
 from typing import Any, Self
 
 from ._core.fifo import SKIPPED, DeltaFifo, EventFifo, Skipped
 from ._core.model import Added, Change, Deleted, Delta, Domain, DomainEvent, Synced, Updated
+from .calling import Watched, called, ends_task
 from .exceptions import NotSynced
 from .streams import require_loop
 
 __all__ = ["Calls", "Registration", "calls_of"]
 
 _logger = logging.getLogger("virtinformer.handlers")
-
-BLOCKING = 0.1
-"""Seconds after which a handler that does not give way to the event loop is complained of."""
 
 _METHODS = ("on_add", "on_update", "on_delete", "on_event")
 
@@ -248,11 +244,11 @@ class Registration:
         if function is None:
             return
         try:
-            await _Watched(_called(function, *args, **options), self._complain)
+            await Watched(called(function, *args, **options), self._complain)
         except Exception as error:  # noqa: BLE001 - whatever a handler raises goes no further
             self._failed(method, about, error)
         except (asyncio.CancelledError, BaseExceptionGroup) as error:
-            if _ends_task(error):
+            if ends_task(error):
                 raise
             # Not ours: the handler waited for something that was cancelled.
             self._failed(method, about, error)
@@ -285,54 +281,3 @@ class Registration:
             self._events.overflowed,
         )
         self._events = self._new_events()
-
-
-def _ends_task(error: BaseException) -> bool:
-    """Whether the task itself is cancelled, or the whole program is to end."""
-    task = asyncio.current_task()
-    if task is None or task.cancelling():
-        return True
-    exits = (KeyboardInterrupt, SystemExit)
-    return isinstance(error, BaseExceptionGroup) and error.subgroup(exits) is not None
-
-
-async def _called(function: Callable[..., Any], *args: object, **options: object) -> None:
-    result = function(*args, **options)
-    if inspect.isawaitable(result):
-        await result
-
-
-class _Watched:
-    """A coroutine that is complained of each time it keeps the loop to itself for too long.
-
-    Args:
-        coroutine: is run.
-        complain: told for how many seconds.
-    """
-
-    def __init__(
-        self, coroutine: Coroutine[Any, Any, None], complain: Callable[[float], None]
-    ) -> None:
-        self._coroutine = coroutine
-        self._complain = complain
-
-    def __await__(self) -> Generator[Any, Any, None]:
-        resume: Callable[[], Any] = partial(self._coroutine.send, None)
-        while True:
-            try:
-                waits_for = self._timed(resume)
-            except StopIteration:
-                return
-            try:
-                resume = partial(self._coroutine.send, (yield waits_for))
-            except BaseException as error:  # noqa: BLE001 - it is the coroutine's to handle
-                resume = partial(self._coroutine.throw, error)
-
-    def _timed(self, resume: Callable[[], Any]) -> object:
-        began = time.perf_counter()
-        try:
-            return resume()
-        finally:
-            blocked = time.perf_counter() - began
-            if blocked > BLOCKING:
-                self._complain(blocked)

@@ -22,6 +22,7 @@ from ._core.fifo import DeltaFifo, EventFifo, Predicate
 from ._core.model import Added, Change, Domain, Updated
 from ._core.reflector import Reflector
 from ._core.store import Indexer, Lister, Snapshot, Store
+from .calling import despite_cancellation
 from .containment import Containment
 from .exceptions import EventLoopError, NotSynced, VersionExpired
 from .handlers import Calls, Registration, calls_of
@@ -149,7 +150,7 @@ class DomainInformer:
         # Shielded twice, from anyio's cancellation and from asyncio's: a task that is
         # cancelled while it closes, too, leaves nothing behind.
         with anyio.CancelScope(shield=True):
-            await _despite_cancellation(closing)
+            await despite_cancellation(closing)
 
     async def _close_all(self, runner: Runner, closer: asyncio.Task[Any] | None) -> None:
         ending = self._subscribers.close(closer)
@@ -435,16 +436,3 @@ def _check(holds: bool, option: str, rule: str) -> None:
 def _check_uuid(function: str, uuid: object) -> None:
     if not isinstance(uuid, UUID):
         raise TypeError(f"{function}() takes a uuid.UUID, not {uuid!r}")
-
-
-async def _despite_cancellation(work: asyncio.Future[None]) -> None:
-    """Wait for work to be done, and only then be cancelled."""
-    cancelled: asyncio.CancelledError | None = None
-    while not work.done():
-        try:
-            await asyncio.shield(work)
-        except asyncio.CancelledError as error:
-            cancelled = error
-    if cancelled is not None:
-        raise cancelled
-    work.result()
