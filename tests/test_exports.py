@@ -7,10 +7,11 @@ import inspect
 import pytest
 
 import virtinformer
+import virtinformer.predicates
 import virtinformer.testing
 
 
-@pytest.mark.parametrize("module", [virtinformer, virtinformer.testing])
+@pytest.mark.parametrize("module", [virtinformer, virtinformer.predicates, virtinformer.testing])
 def test_all_is_sorted_and_complete(module: object) -> None:
     names: list[str] = module.__all__  # type: ignore[attr-defined]
     assert names == sorted(names, key=lambda name: (name.islower(), name))

@@ -144,6 +144,7 @@ def test_only_one_package_imports_libvirt() -> None:
     [
         ("exceptions.py", set()),
         ("source.py", {"_core"}),
+        ("predicates/", {"predicates", "_core", "exceptions"}),
         ("_libvirt/", {"_libvirt", "source", "_core", "exceptions"}),
         ("_connect.py", {"_core", "_libvirt", "exceptions", "informer", "source"}),
         ("cli.py", {""}),

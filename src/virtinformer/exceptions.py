@@ -7,6 +7,7 @@ the ``libvirtError`` is its ``__cause__``. The message says what to do about it:
     ├── ConnectError      no connection could be made, or is allowed
     ├── EventLoopError    the wrong event loop: libvirt's, or asyncio's
     ├── NotSynced         the informer is not open yet, or no longer
+    ├── PredicateError    a predicate cannot be made of what was given
     ├── ReadError         the host would not say; the state is unknown, not gone
     └── VersionExpired    the history does not reach back to that version
 """
@@ -17,6 +18,7 @@ __all__ = [
     "ConnectError",
     "EventLoopError",
     "NotSynced",
+    "PredicateError",
     "ReadError",
     "VersionExpired",
     "VirtInformerError",
@@ -50,6 +52,13 @@ class EventLoopError(VirtInformerError):
 
 class NotSynced(VirtInformerError):
     """The informer holds no state to speak of: it is not open yet, or already closed."""
+
+
+class PredicateError(VirtInformerError, ValueError):
+    """A predicate cannot be made of what was given: no such key, state or field, a missing quote.
+
+    The message names the part, and what would be possible.
+    """
 
 
 class ReadError(VirtInformerError):
