@@ -27,8 +27,8 @@ from virtinformer._core.messages import (
     Tick,
 )
 from virtinformer._core.model import Change
-from virtinformer.runner import SILENCE, SLICE
-from virtinformer.source import Post, Request
+from virtinformer.runner import SILENCE
+from virtinformer.source import BATCH, Post, Request
 from virtinformer.testing import FakeHost, Latency
 
 
@@ -102,7 +102,7 @@ async def test_a_burst_is_worked_off_in_slices_and_others_run_between() -> None:
 
         task = asyncio.create_task(other())
         await asyncio.sleep(0)
-        count = 10 * SLICE
+        count = 10 * BATCH
         source.post(
             [
                 EventReceived(1, source.stamp(), UUID(int=n), "d", -1, 0, 0, 0, 0.0)

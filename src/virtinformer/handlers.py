@@ -26,6 +26,12 @@ __all__ = ["Calls", "Registration", "calls_of"]
 
 _logger = logging.getLogger("virtinformer.handlers")
 
+CALLS = 16
+"""So many calls at a stretch, at most, before the others of the event loop get their turn …"""
+
+STRETCH = 0.001
+"""… and for so many seconds, at most, but for the last of them."""
+
 _METHODS = ("on_add", "on_update", "on_delete", "on_event")
 
 Calls = dict[str, Callable[..., Any]]
@@ -97,6 +103,8 @@ class Registration:
         self._synced = self._loop.create_future()
         self._initial = True
         self._closing = False
+        self._calls_left = CALLS
+        self._breathe_at = self._loop.time() + STRETCH
         self.errors: int = 0
         self._task = self._loop.create_task(self._run(), name=f"virtinformer handler {name}")
         self._task.add_done_callback(self._ended)
@@ -191,11 +199,21 @@ class Registration:
                 self._news.clear()
                 await self._news.wait()
                 continue
-            if item is not SKIPPED:
-                await self._deliver(item)
-            # Neither a handler that never waits nor a predicate for which nothing holds
-            # must keep the loop to itself.
-            await asyncio.sleep(0)
+            if item is SKIPPED:
+                # A predicate for which nothing holds must not keep the loop to itself.
+                await asyncio.sleep(0)
+                continue
+            await self._deliver(item)
+            await self._breathe()
+
+    async def _breathe(self) -> None:
+        """Let the others of the loop run, every few calls or, where those take long, each time."""
+        self._calls_left -= 1
+        if self._calls_left > 0 and self._loop.time() < self._breathe_at:
+            return
+        await asyncio.sleep(0)
+        self._calls_left = CALLS
+        self._breathe_at = self._loop.time() + STRETCH
 
     def _next(self) -> Delta | Synced | DomainEvent | Skipped | None:
         """What comes next by version; an event before the delta that it is folded into.

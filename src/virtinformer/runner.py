@@ -44,14 +44,11 @@ from ._core.messages import (
 from ._core.model import Change
 from ._core.reflector import Reflector
 from .exceptions import ConnectError, NotSynced, ReadError
-from .source import Request, Source
+from .source import BATCH, Request, Source
 
 __all__ = ["Runner"]
 
 _logger = logging.getLogger("virtinformer.informer")
-
-SLICE: Final = 16
-"""So many inputs are worked off before other tasks of the loop get their turn."""
 
 SILENCE: Final = 10.0
 """A host that owes an answer and says nothing for so many seconds is more than slow."""
@@ -240,7 +237,7 @@ class Runner:
 
     def _slice(self) -> Iterator[Input]:
         # One at a time: a fault costs the input that it came of, not those behind it.
-        for _ in range(min(SLICE, len(self._inbox))):
+        for _ in range(min(BATCH, len(self._inbox))):
             input_ = self._inbox.popleft()
             self._note(input_)
             yield input_

@@ -11,17 +11,23 @@ on a host made up for tests.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Protocol
+from typing import Final, Protocol
 
 from ._core.messages import Connect, Disconnect, Input, List, Read, Subscribe
 
-__all__ = ["Post", "Request", "Source"]
+__all__ = ["BATCH", "Post", "Request", "Source"]
 
 Request = Connect | Subscribe | List | Read | Disconnect
 """The effects that a source performs."""
 
 Post = Callable[[Sequence[Input]], None]
 """How a source hands over inputs: in batches, in the order in which they happened, on the loop."""
+
+BATCH: Final = 16
+"""Inputs handed over in one turn of the loop, which are worked off in it; more wait for the next.
+
+What waits waits at the source, which knows of it: an event whose read has ended needs no other.
+"""
 
 
 class Source(Protocol):

@@ -11,7 +11,8 @@ import pytest
 from tests.libvirt.recording import Record
 from tests.loops import every_loop
 from virtinformer._core.messages import Connected, Gone, Observed
-from virtinformer._libvirt.outbox import BATCH, Outbox
+from virtinformer._libvirt.outbox import Outbox
+from virtinformer.source import BATCH
 
 pytestmark = every_loop
 
@@ -49,10 +50,10 @@ async def test_what_threads_put_is_posted_once_and_in_order() -> None:
 async def test_the_loop_is_woken_once_for_all_that_is_there() -> None:
     record = Record()
     outbox = opened(record)
-    for number in range(100):
+    for number in range(BATCH):
         outbox.put(Connected(number))
     await record.wait(Connected)
-    assert record.batches == [100]
+    assert record.batches == [BATCH]
 
 
 async def test_the_loop_gets_no_more_than_a_batch_in_one_turn() -> None:
@@ -64,18 +65,19 @@ async def test_the_loop_gets_no_more_than_a_batch_in_one_turn() -> None:
     assert record.batches == [BATCH, BATCH, 1]
 
 
-async def test_a_read_is_announced_after_what_was_before_it_and_before_itself() -> None:
-    record, seen = Record(), list[int]()
+async def test_reads_are_announced_before_the_batch_that_they_are_in() -> None:
+    record, seen = Record(), list[tuple[int, int]]()
 
     def before(observed: Observed) -> None:
-        seen.append(len(record.inputs))
+        seen.append((observed.began, len(record.inputs)))
 
     outbox = Outbox(before)
     outbox.open(asyncio.get_running_loop(), record.post)
     for message in (Connected(1), outcome(1, listed=True), outcome(2), Connected(2), outcome(3)):
         outbox.put(message)
     await record.wait(Observed, lambda each: each.began == 3)
-    assert seen == [2, 4]
+    assert seen == [(2, 0), (3, 0)]
+    assert record.batches == [5]
 
 
 async def test_stamps_are_different_and_an_event_is_put_with_its_own() -> None:

@@ -18,6 +18,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
+from operator import attrgetter
+from typing import Final
 from uuid import UUID
 
 import attrs
@@ -77,6 +79,13 @@ class Chronicle:
         self._store = store
         self._transform = transform
 
+    def holds(self, uuid: UUID, seen: object) -> bool:
+        """Whether the store has of a domain just what a read saw, and that can be told at once."""
+        stored = self._store.get(uuid)
+        if stored is None or not isinstance(seen, Observation) or self._transform is not None:
+            return False
+        return stored.settled and _content_of(stored) == _content_of(seen)
+
     def tell(self, scene: Scene) -> Change | None:
         """Write a scene down; the change it makes, ``None`` if nothing is new."""
         old = self._store.get(scene.uuid)
@@ -93,7 +102,7 @@ class Chronicle:
     def _go_on(self, old: Domain, scene: Scene) -> Change | None:
         version = self._version_after(scene)
         new = self._domain(scene, version, old.generation, old.incarnation)
-        if not scene.steps and all(getattr(old, name) == getattr(new, name) for name in CONTENT):
+        if not scene.steps and _content_of(old) == _content_of(new):
             return None
         if new.config_xml != old.config_xml:
             new = attrs.evolve(new, generation=old.generation + 1)
@@ -155,6 +164,10 @@ class Chronicle:
             else _inferred(step, domain, version, scene.time)
             for version, step in enumerate(scene.steps, first)
         )
+
+
+_content_of: Final[Callable[[Domain | Observation], tuple[object, ...]]] = attrgetter(*CONTENT)
+"""The values of the fields that are read from the host."""
 
 
 def _change(delta: Delta) -> Change:

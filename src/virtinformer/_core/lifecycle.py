@@ -240,6 +240,8 @@ def arrange(
         conclude: whether what still differs from `seen` after all that waits is
             to be inferred now (its event is lost) rather than expected.
     """
+    if not waiting and not conclude:
+        return Arrangement((), position, (), ())
     telling = _Telling(position, seen)
     held = telling.tell(waiting)
     while held and held[0].deadline <= now:

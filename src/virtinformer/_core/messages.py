@@ -140,7 +140,8 @@ class EventReceived:
     @property
     def is_lifecycle(self) -> bool:
         """Whether this is a step of the life cycle, and not some other news."""
-        return self.kind == EventKind.LIFECYCLE
+        # By identity first: members of an open enumeration take their time to compare.
+        return self.kind is EventKind.LIFECYCLE or self.kind == EventKind.LIFECYCLE
 
 
 @attrs.frozen

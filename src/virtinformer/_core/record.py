@@ -26,7 +26,7 @@ _PRESENCE = frozenset(
 """Events that a domain can only send while it exists."""
 
 
-@attrs.define
+@attrs.define(eq=False)
 class Record:
     """One domain in the eyes of the reflector.
 

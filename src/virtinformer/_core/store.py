@@ -14,7 +14,16 @@ after a version as long as nothing of that was pushed out of the ring.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
+from collections.abc import (
+    Callable,
+    Hashable,
+    ItemsView,
+    Iterable,
+    Iterator,
+    KeysView,
+    Mapping,
+    ValuesView,
+)
 from itertools import takewhile
 from typing import Final
 from uuid import UUID
@@ -55,6 +64,20 @@ class Snapshot(Mapping[UUID, Domain]):
     def __len__(self) -> int:
         return len(self._domains)
 
+    # What `Mapping` has would look every key up.
+
+    def keys(self) -> KeysView[UUID]:
+        """The UUIDs."""
+        return self._domains.keys()
+
+    def values(self) -> ValuesView[Domain]:
+        """The domains."""
+        return self._domains.values()
+
+    def items(self) -> ItemsView[UUID, Domain]:
+        """Pairs of both."""
+        return self._domains.items()
+
     def __repr__(self) -> str:
         return f"<Snapshot of {len(self)} domains at version {self.resource_version}>"
 
@@ -68,9 +91,10 @@ class _Index:
         self._values: dict[UUID, tuple[Hashable, ...]] = {}
 
     def put(self, domain: Domain) -> None:
-        self.remove(domain.uuid)
         values = tuple(self._indexer(domain))
-        self._values[domain.uuid] = values
+        if self._values.get(domain.uuid) != values:
+            self.remove(domain.uuid)
+            self._values[domain.uuid] = values
         for value in values:
             self._found.setdefault(value, {})[domain.uuid] = domain
 

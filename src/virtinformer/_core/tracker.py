@@ -121,16 +121,17 @@ class Tracker:
         self.first = True
         self.outstanding = 0
         self.counters = Counters()
-        self.timetable: Timetable[UUID] = Timetable()
+        self.timetable: Timetable[Record] = Timetable()
         self._store = store
         self._chronicle = chronicle
         self._barriers = barriers
         self._window = window
         self._random = random
         self._records: dict[UUID, Record] = {}
-        self._rota: dict[UUID, float] = {}
-        self._asked: dict[UUID, None] = {}
-        self._tombs: dict[UUID, None] = {}
+        # By record, not by UUID, of which Python takes long to make a hash.
+        self._rota: dict[Record, float] = {}
+        self._asked: dict[Record, None] = {}
+        self._tombs: dict[Record, None] = {}
 
     # ------------------------------------------------------------------ what comes
 
@@ -187,8 +188,7 @@ class Tracker:
 
     def ring(self) -> None:
         """Attend to every domain whose time has come."""
-        for uuid in self.timetable.due(self.now):
-            record = self._records[uuid]
+        for record in self.timetable.due(self.now):
             if record.dirty and record.retry is not None and record.retry <= self.now:
                 self._ask(record)
             else:
@@ -207,12 +207,11 @@ class Tracker:
     def ask_for_reads(self, epoch: int) -> None:
         """Have every dirty domain read that is not being read, if it need not wait."""
         asked, self._asked = self._asked, {}
-        for uuid in asked:
-            record = self._records.get(uuid)
-            if record is not None and record.dirty and not record.reading:
+        for record in asked:
+            if record.dirty and not record.reading:
                 record.reading = True
                 self.outstanding += 1
-                self.effects.append(Read(epoch, uuid, record.touched))
+                self.effects.append(Read(epoch, record.uuid, record.touched))
 
     @property
     def known(self) -> int:
@@ -228,11 +227,11 @@ class Tracker:
         """
         turn = list(islice(self._rota, count))
         late = islice(self._rota.items(), count, None)
-        turn += [uuid for uuid, _ in takewhile(lambda item: item[1] < overdue, late)]
-        for uuid in turn:
-            del self._rota[uuid]
-            self._rota[uuid] = self.now
-        return frozenset(turn)
+        turn += [record for record, _ in takewhile(lambda item: item[1] < overdue, late)]
+        for record in turn:
+            del self._rota[record]
+            self._rota[record] = self.now
+        return frozenset(record.uuid for record in turn)
 
     def demand_unseen(self, stamp: int) -> set[UUID]:
         """The domains that are to be read and were not, since a stamp; now they will be."""
@@ -257,7 +256,7 @@ class Tracker:
         while len(self._tombs) > TOMBSTONES:
             oldest = next(iter(self._tombs))
             del self._tombs[oldest]
-            del self._records[oldest]
+            del self._records[oldest.uuid]
 
     # ------------------------------------------------------------------ reads
 
@@ -267,7 +266,7 @@ class Tracker:
 
     def _ask(self, record: Record) -> None:
         record.retry = None
-        self._asked[record.uuid] = None
+        self._asked[record] = None
         self._schedule(record)
 
     def _answered(self, record: Record) -> None:
@@ -311,6 +310,9 @@ class Tracker:
 
     def _accept(self, record: Record, observed: Observed) -> None:
         result = observed.result
+        if self._is_no_news(record, result):
+            self._note_unchanged(record, observed)
+            return
         if record.is_about_to_go and isinstance(result, Observation):
             # It was gone in between: that is told, and not only that it looks different now.
             self._settle(record, flush=True)
@@ -325,6 +327,22 @@ class Tracker:
         self._settle(record, flush=waited_for)
         if record.dirty and record.retry is None:
             self._ask(record)
+
+    def _is_no_news(self, record: Record, result: Observation | Gone | ReadFailed) -> bool:
+        """Whether a read saw what is in the store already, and nothing is open."""
+        quiet = not record.waiting and record.expected is None and record.accepted is None
+        return quiet and record.known and self._chronicle.holds(record.uuid, result)
+
+    def _note_unchanged(self, record: Record, observed: Observed) -> None:
+        """What a read leads to that changes nothing: most do, and a resync makes thousands."""
+        record.accept(observed)
+        record.accepted = None
+        record.torn = 0
+        self._barriers.seen(record.uuid, observed.began)
+        if record.dirty:
+            self._ask(record)
+        else:
+            self._schedule(record)
 
     def _end_last_life(self, record: Record, began: int) -> None:
         """Its deletion is stored, and it is there again: what is told of the end comes first."""
@@ -455,9 +473,9 @@ class Tracker:
     def _note_known(self, record: Record, known: bool) -> None:
         record.known = known
         if known:
-            self._rota.setdefault(record.uuid, self.now)
+            self._rota.setdefault(record, self.now)
         else:
-            self._rota.pop(record.uuid, None)
+            self._rota.pop(record, None)
 
     def _count(self, steps: tuple[Step, ...]) -> None:
         self.counters.events_told += len(steps)
@@ -466,9 +484,9 @@ class Tracker:
     def _schedule(self, record: Record) -> None:
         due = record.due
         if due is None:
-            self.timetable.cancel(record.uuid)
+            self.timetable.cancel(record)
         else:
-            self.timetable.set(record.uuid, due)
-        self._tombs.pop(record.uuid, None)
+            self.timetable.set(record, due)
+        self._tombs.pop(record, None)
         if record.idle and not record.known:
-            self._tombs[record.uuid] = None
+            self._tombs[record] = None

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Final, Self
 
 __all__ = [
@@ -265,6 +266,7 @@ _LIFECYCLE_WORDS: Final[Mapping[LifecycleType, str]] = {
 }
 
 
+@lru_cache(maxsize=1024)
 def event_words(kind: int, type_: int, detail: int) -> tuple[str, str]:
     """The words for an event: ``("Started", "Booted")``, ``("MetadataChange", "")``.
 

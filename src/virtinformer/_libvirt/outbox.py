@@ -17,15 +17,11 @@ import itertools
 import threading
 from collections import deque
 from collections.abc import Callable
-from typing import Final
 
 from .._core.messages import Input, Observed
-from ..source import Post
+from ..source import BATCH, Post
 
 __all__ = ["Outbox"]
-
-BATCH: Final = 256
-"""Inputs handed over in one turn of the loop; the rest waits for the next."""
 
 
 class Outbox:
@@ -36,7 +32,7 @@ class Outbox:
 
     Args:
         before_read: called on the loop with each observation that answers a
-            `Read`, just before it is posted and after all before it were.
+            `Read`, just before the batch is posted that it is in.
     """
 
     def __init__(self, before_read: Callable[[Observed], None]) -> None:
@@ -93,21 +89,16 @@ class Outbox:
 
     def _deliver(self) -> None:
         self._woken = False
-        batch: list[Input] = []
         try:
-            for _ in range(min(BATCH, len(self._inputs))):
-                message = self._inputs.popleft()
-                if isinstance(message, Observed) and not message.listed:
-                    self._flush(batch)
-                    batch = []
-                    self._before_read(message)
-                batch.append(message)
-            self._flush(batch)
+            self._hand_over([self._inputs.popleft() for _ in range(min(BATCH, len(self._inputs)))])
         finally:
             if self._inputs and not self._woken:
                 self._woken = True
                 self.on_loop(self._deliver)
 
-    def _flush(self, batch: list[Input]) -> None:
+    def _hand_over(self, batch: list[Input]) -> None:
+        for message in batch:
+            if isinstance(message, Observed) and not message.listed:
+                self._before_read(message)
         if batch and self._post is not None:
             self._post(batch)

@@ -73,6 +73,8 @@ class Agenda:
     def _fire(self, due: float) -> None:
         self._timer = self._due = None
         try:
+            # On a real clock time has gone on: one turn does all that is late.
+            due = max(due, self._loop.time())
             while self._heap and self._heap[0][0] <= due:
                 entry = heapq.heappop(self._heap)[2]
                 if not entry.cancelled:

@@ -11,6 +11,7 @@ from .._core.messages import (
     ConnectFailed,
     Disconnected,
     EventReceived,
+    Observed,
     Subscribed,
 )
 from ..exceptions import ConnectError
@@ -92,6 +93,12 @@ class Connection:
 
     # ------------------------------------------------------------ told
 
+    def posted(self, answer: Observed) -> None:
+        """That answer is about to be posted: from now on it is none to what is asked."""
+        reading = self._reads.get(answer.uuid)
+        if reading is not None and reading.began == answer.began:
+            del self._reads[answer.uuid]
+
     def deliver(self, event: HostEvent, delivery: Delivery) -> None:
         """Let an event arrive."""
         now = self._agenda.time()
@@ -148,10 +155,10 @@ class Connection:
         self.subscribed = True
 
     def _answer(self, reading: Reading) -> None:
-        if self._reads.get(reading.uuid) is reading:
-            del self._reads[reading.uuid]
         if not self.daemon.held_reads.keep(reading):
             reading.answer()
+        elif self._reads.get(reading.uuid) is reading:
+            del self._reads[reading.uuid]
 
     def _callback(self, event: HostEvent) -> None:
         stamp = self.source.stamp()

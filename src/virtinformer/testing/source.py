@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+from collections import deque
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from .._core.messages import Connect, Disconnect, Input, List, Read, Subscribe
+from .._core.messages import Connect, Disconnect, Input, List, Observed, Read, Subscribe
 from ..exceptions import ConnectError, EventLoopError
-from ..source import Post, Request
+from ..source import BATCH, Post, Request
 from .agenda import Agenda
 from .connection import Connection
 
@@ -41,7 +42,7 @@ class FakeSource:
         self._record = record
         self._stamps = itertools.count(1)
         self._connections: dict[int, Connection] = {}
-        self._outbox: list[Input] = []
+        self._outbox: deque[Input] = deque()
         self._post: Post | None = None
         self._agenda: Agenda | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -125,6 +126,11 @@ class FakeSource:
             connection.read(request.uuid, request.after)
 
     def _flush(self) -> None:
-        batch, self._outbox = self._outbox, []
+        batch = [self._outbox.popleft() for _ in range(min(BATCH, len(self._outbox)))]
+        if self._outbox and self._loop is not None:
+            self._loop.call_soon(self._flush)
+        for message in batch:
+            if isinstance(message, Observed) and message.epoch in self._connections:
+                self._connections[message.epoch].posted(message)
         if batch and self._post is not None:
             self._post(batch)
