@@ -18,8 +18,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
-from operator import attrgetter
-from typing import Final
 from uuid import UUID
 
 import attrs
@@ -27,7 +25,6 @@ import attrs
 from .lifecycle import Step
 from .messages import EventReceived
 from .model import (
-    CONTENT,
     Added,
     Change,
     Deleted,
@@ -38,7 +35,10 @@ from .model import (
     DomainEvent,
     Observation,
     Updated,
+    evolved,
+    same_content,
 )
+from .packed import held, same
 from .store import Store
 from .vocabulary import DomainState, EventKind, LifecycleType, StateReason, event_words
 
@@ -84,7 +84,7 @@ class Chronicle:
         stored = self._store.get(uuid)
         if stored is None or not isinstance(seen, Observation) or self._transform is not None:
             return False
-        return stored.settled and _content_of(stored) == _content_of(seen)
+        return stored.settled and same_content(stored, seen)
 
     def tell(self, scene: Scene) -> Change | None:
         """Write a scene down; the change it makes, ``None`` if nothing is new."""
@@ -102,16 +102,16 @@ class Chronicle:
     def _go_on(self, old: Domain, scene: Scene) -> Change | None:
         version = self._version_after(scene)
         new = self._domain(scene, version, old.generation, old.incarnation)
-        if not scene.steps and _content_of(old) == _content_of(new):
+        if not scene.steps and same_content(old, new):
             return None
-        if new.config_xml != old.config_xml:
-            new = attrs.evolve(new, generation=old.generation + 1)
+        if not same(held(new, "config_xml"), held(old, "config_xml")):
+            new = evolved(new, generation=old.generation + 1)
         events = self._events(scene, new)
         return self._write(_change(Updated(old, new, version, scene.source, events)))
 
     def _end(self, old: Domain, scene: Scene) -> Change:
         version = self._version_after(scene)
-        last = attrs.evolve(old, resource_version=version)
+        last = evolved(old, resource_version=version)
         reason = _why_deleted(old, scene.steps)
         events = self._events(scene, last)
         return self._write(_change(Deleted(last, reason, version, scene.source, events)))
@@ -135,7 +135,7 @@ class Chronicle:
         seen = scene.content
         assert seen is not None
         if isinstance(seen, Domain):
-            return attrs.evolve(
+            return evolved(
                 seen, resource_version=version, generation=generation, incarnation=incarnation
             )
         domain = Domain(
@@ -146,8 +146,8 @@ class Chronicle:
             reason=seen.reason,
             persistent=seen.persistent,
             autostart=seen.autostart,
-            xml=seen.xml,
-            config_xml=seen.config_xml,
+            xml=held(seen, "xml"),
+            config_xml=held(seen, "config_xml"),
             resource_version=version,
             generation=generation,
             observed_at=_utc(scene.time),
@@ -164,10 +164,6 @@ class Chronicle:
             else _inferred(step, domain, version, scene.time)
             for version, step in enumerate(scene.steps, first)
         )
-
-
-_content_of: Final[Callable[[Domain | Observation], tuple[object, ...]]] = attrgetter(*CONTENT)
-"""The values of the fields that are read from the host."""
 
 
 def _change(delta: Delta) -> Change:

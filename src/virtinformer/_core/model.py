@@ -5,21 +5,27 @@ saw; a `Domain` is an observation with a place in history: which version of the
 world it is (`resource_version`), which revision of its configuration
 (`generation`), which life of its UUID (`incarnation`). A delta is the step from
 one `Domain` to the next, and carries the events that told of it.
+
+XML is held packed (see `packed`): it is read as any other field, and costs a few microseconds
+to open. Who compares, copies or moves whole domains does it here, where that opens nothing.
 """
 
 from __future__ import annotations
 
-import difflib
 import enum
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any, Final
+from operator import attrgetter
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 from uuid import UUID
-from xml.etree import ElementTree
 
 import attrs
 
+from .packed import held, held_packed, same
 from .vocabulary import DomainState, OpenEnum
+
+if TYPE_CHECKING:
+    from xml.etree import ElementTree
 
 __all__ = [
     "CONTENT",
@@ -34,9 +40,16 @@ __all__ = [
     "Observation",
     "Synced",
     "Updated",
+    "changed_fields",
+    "evolved",
+    "same_content",
 ]
 
+TEXTS: Final = ("xml", "config_xml")
+"""The names of the fields that are held packed."""
 
+
+@held_packed(*TEXTS)
 @attrs.frozen
 class Observation:
     """What one read of one domain saw: the content of a `Domain`, without history."""
@@ -55,7 +68,11 @@ class Observation:
 CONTENT: Final = tuple(field.name for field in attrs.fields(Observation))
 """The names of the fields that are read from the host: those that can *change*."""
 
+_plain = attrgetter(*(name for name in CONTENT if name not in TEXTS))
+_held = attrgetter(*(f"_held_{name}" for name in TEXTS))
 
+
+@held_packed(*TEXTS)
 @attrs.frozen
 class Domain:
     """One domain as it was at one version of the world.
@@ -68,7 +85,8 @@ class Domain:
         reason: why; the enumeration belongs to the state (`RunningReason`, …).
         persistent: whether a configuration outlives the run.
         autostart: whether it starts with the host.
-        xml: the live XML (of a domain that is off: its configuration).
+        xml: the live XML (of a domain that is off: its configuration). It is held
+            compressed and opened each time it is asked for, which takes some microseconds.
         config_xml: the XML of the next boot; ``None`` for a transient domain.
         resource_version: the version of the informer's world that first held this value.
         generation: 1 at first, and one more with every change of `config_xml`.
@@ -110,6 +128,8 @@ class Domain:
         return self._element
 
     def _parse(self) -> ElementTree.Element:
+        from xml.etree import ElementTree  # few programs want a tree
+
         # Encoded here: `str` is refused by Python, and not by the parser, if it cannot be encoded.
         text = self.xml.encode("utf-8", "surrogatepass")
         try:
@@ -235,8 +255,7 @@ class Updated:
     @property
     def changed(self) -> frozenset[str]:
         """The names of the content fields that differ; empty if there was only an event."""
-        old, new = self.old, self.domain
-        return frozenset(name for name in CONTENT if getattr(old, name) != getattr(new, name))
+        return frozenset(changed_fields(self.old, self.domain))
 
     def diff(self) -> str:
         """A unified diff of the live XML."""
@@ -286,7 +305,35 @@ class Change:
     events: tuple[DomainEvent, ...]
 
 
+T = TypeVar("T", bound=Observation | Domain)
+
+
+def evolved(seen: T, **changes: Any) -> T:  # noqa: ANN401 - as attrs has it
+    """As `attrs.evolve`, but a text that stays as it is is not opened for it."""
+    for name in TEXTS:
+        changes.setdefault(name, held(seen, name))
+    return attrs.evolve(seen, **changes)
+
+
+def same_content(one: Observation | Domain, other: Observation | Domain) -> bool:
+    """Whether two are the same in all that is read from the host. Opens no text."""
+    return bool(_plain(one) == _plain(other)) and all(map(same, _held(one), _held(other)))
+
+
+def changed_fields(old: Observation | Domain, new: Observation | Domain) -> list[str]:
+    """The names of the content fields that differ. Opens no text."""
+    return [name for name in CONTENT if not _is_same(name, old, new)]
+
+
+def _is_same(name: str, one: Observation | Domain, other: Observation | Domain) -> bool:
+    if name in TEXTS:
+        return same(held(one, name), held(other, name))
+    return bool(getattr(one, name) == getattr(other, name))
+
+
 def _diff(old: str, new: str, old_name: str, new_name: str) -> str:
+    import difflib  # few programs want one
+
     names = (_label(old_name), _label(new_name))
     return "\n".join(difflib.unified_diff(_lines(old), _lines(new), *names, lineterm=""))
 

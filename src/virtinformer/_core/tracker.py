@@ -61,7 +61,7 @@ from .messages import (
     ReadFailed,
     Reject,
 )
-from .model import DeltaSource, Domain, Observation
+from .model import DeltaSource, Domain, Observation, evolved
 from .record import Record
 from .store import Store
 from .timetable import Timetable
@@ -427,13 +427,13 @@ class Tracker:
         if not isinstance(result, Observation):
             return None
         # Stored though an event has come since: another read is on its way.
-        return attrs.evolve(result, settled=False) if record.is_overtaken else result
+        return evolved(result, settled=False) if record.is_overtaken else result
 
     def _tell_without_reading(self, record: Record) -> None:
         """The host refuses to say: let the events go with the last that is known."""
         content = self._content(record)
         if content is not None:
-            content = attrs.evolve(content, settled=False)
+            content = evolved(content, settled=False)
         events = (item.event for item in record.waiting)
         found = arrange(
             record.position,
