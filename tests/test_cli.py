@@ -51,7 +51,9 @@ def test_get_prints_a_line_for_each_domain() -> None:
     done = run("get", "-c", URI)
     assert done.returncode == 0
     assert done.stderr == ""
-    assert done.stdout.split()[2:] == ["test", "running", "(unknown)"]
+    head, line = (text.split() for text in done.stdout.splitlines())
+    assert head == ["NAME", "STATE", "REASON", "VERSION", "GEN", "PERSISTENT", "AUTOSTART", "AGE"]
+    assert line == ["test", "running", "unknown", "1", "1", "yes", "no", "0s"]
 
 
 def test_a_terminal_that_has_not_got_a_character_is_shown_its_number(
@@ -62,7 +64,7 @@ def test_a_terminal_that_has_not_got_a_character_is_shown_its_number(
     hosts.write_text(f"<node>{domain_xml('euro €')}</node>".replace("'qemu'", "'test'"), "utf-8")
     done = run("get", "-c", f"test://{hosts}")
     assert done.stderr == ""
-    assert r" euro \u20ac " in done.stdout
+    assert r"euro \u20ac   running" in done.stdout
 
 
 def test_get_prints_json_with_and_without_xml() -> None:
@@ -77,7 +79,9 @@ def test_get_prints_json_with_and_without_xml() -> None:
 def test_get_of_an_unknown_name_is_an_error() -> None:
     done = run("get", "no\x1b[2Jsuch", "-c", URI)
     assert done.returncode == 1
-    assert done.stderr == "Error: no domain named no\\x1b[2Jsuch\n"
+    assert done.stderr == (
+        "Error: no domain named no\\x1b[2Jsuch; `virtinformer get -o name` lists them\n"
+    )
 
 
 def test_without_a_uri_it_says_where_one_can_come_from() -> None:
@@ -177,6 +181,7 @@ def test_watch_prints_json_lines(clean_qemu: Daemon) -> None:
         ("tür <&'\">", "tür <&'\">"),
         ("a\x1b[31mred", "a\\x1b[31mred"),
         ("two\nlines", "two\\nlines"),
+        (r"two\nlines", r"two\\nlines"),
         ("\u202eflipped", "\\u202eflipped"),
     ],
 )

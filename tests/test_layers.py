@@ -99,6 +99,9 @@ def violations(folder: str, *allowed: str, late: bool = True) -> dict[str, set[s
     return {name: wrong for name, wrong in found.items() if wrong}
 
 
+COMMAND_LINE = ("cli/advice.py", "cli/completion.py", "cli/doctor.py", "cli/settings.py")
+"""Those of its modules that look at a host without an informer."""
+
 IMPURE = {
     "anyio", "asyncio", "concurrent", "contextvars", "libvirt", "logging",
     "multiprocessing", "os", "queue", "random", "secrets", "select", "selectors", "signal",
@@ -147,7 +150,7 @@ def test_only_one_package_imports_libvirt() -> None:
         ("predicates/", {"predicates", "_core", "exceptions"}),
         ("_libvirt/", {"_libvirt", "source", "_core", "exceptions"}),
         ("_connect.py", {"_core", "_libvirt", "exceptions", "informer", "source"}),
-        ("cli.py", {""}),
+        ("cli/", {"", "_libvirt", "cli", "predicates"}),
     ],
 )
 def test_a_module_imports_only_what_is_below_it(folder: str, allowed: set[str]) -> None:
@@ -159,7 +162,23 @@ def test_the_informer_does_not_know_which_host_it_informs_about() -> None:
     assert {name for name in knowing if not name.startswith("_libvirt/")} == {
         "__init__.py",
         "_connect.py",
+        *COMMAND_LINE,
     }
+
+
+def test_the_command_line_knows_libvirt_only_by_looking_at_a_host() -> None:
+    for name in COMMAND_LINE:
+        modules = {found.module for found in below(name)[name]}
+        assert {module for module in modules if f"{PACKAGE}._libvirt" in module} == {
+            f"{PACKAGE}._libvirt.probe"
+        }
+
+
+def test_only_the_command_line_imports_what_it_alone_needs() -> None:
+    needing = {
+        name for name, imports in IMPORTS.items() if {"click", "rich", "yaml"} & others(imports)
+    }
+    assert {name for name in needing if not name.startswith("cli/")} == set()
 
 
 def test_the_informer_does_not_know_the_controller() -> None:

@@ -1,0 +1,327 @@
+"""The live table of ``virtinformer watch``: how a `Board` looks on a terminal.
+
+What does not fit is left out, the least telling first: whole columns where it is
+narrow, domains that did not change where it is low, the end of a long name. The last
+line is about the informer itself, so that a table that stands still because nothing
+happens can be told from one whose host is away.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import signal
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from datetime import UTC, datetime
+from typing import Any, Final
+
+import attrs
+from rich.cells import cell_len, set_cell_size
+from rich.console import Console, Group
+from rich.live import Live
+from rich.style import Style
+from rich.table import Table
+from rich.text import Text
+
+import virtinformer as vi
+
+from .board import Board, Entry, chosen
+from .columns import CELLS
+from .duration import age
+from .opening import reason_of
+from .output import Output
+from .output import Style as Look
+from .text import encodable, printable
+
+__all__ = ["Picture", "console_of", "show"]
+
+FRAME: Final = 0.1
+"""Seconds between two pictures at the least: more is no use to an eye."""
+
+TICK: Final = 1.0
+"""Seconds between two pictures at the most: the ages go on."""
+
+_GAP: Final = 2
+_NAME_ROOM: Final = 20
+"""Columns that a name gets before others are left out."""
+
+_DROPPED: Final = ("TOLD BY", "AUTOSTART", "PERSISTENT", "GEN", "VERSION", "REASON", "AGE")
+"""The columns in the order in which they go where there is no room."""
+
+_FIELDS: Final = {
+    "NAME": "name",
+    "STATE": "state",
+    "REASON": "reason",
+    "GEN": "generation",
+    "PERSISTENT": "persistent",
+    "AUTOSTART": "autostart",
+}
+_RIGHT: Final = frozenset({"VERSION", "GEN", "AGE"})
+_SIGNS: Final = {"+": "green", "~": "yellow", "-": "red"}
+_LIT: Final = Style(reverse=True)
+
+
+@attrs.frozen
+class Picture:
+    """One picture of a board, as something that rich can draw.
+
+    Attributes:
+        entries: all there are.
+        health: how the informer is doing.
+        version: the version of the state.
+        host: what to call the host.
+        encoding: what the terminal can show.
+        width: columns there are.
+        height: lines there are.
+        now: on the clock of the entries.
+        time: the time of day, for ages.
+    """
+
+    entries: Sequence[Entry]
+    health: vi.Health
+    version: int
+    host: str
+    encoding: str
+    width: int
+    height: int
+    now: float
+    time: datetime
+
+    def __rich__(self) -> Group:
+        """The table, what is missing from it, and the last line."""
+        room = max(1, self.height - 3)
+        entries = chosen(list(self.entries), room)
+        missing = len(self.entries) - len(entries)
+        more = self._text(f"and {missing} more that did not change since" if missing else "")
+        more.truncate(self.width)
+        more.stylize("dim")
+        more.end = "\n"
+        # Filled up, so that the last line is the last.
+        empty = [Text("")] * (room - len(entries))
+        return Group(self._table(entries), *empty, more, self._footer())
+
+    def _text(self, text: str, style: str | Style = "") -> Text:
+        return Text(encodable(printable(text), self.encoding), style, no_wrap=True, end="")
+
+    # ------------------------------------------------------------------ the table
+
+    def _table(self, entries: list[Entry]) -> Table:
+        columns = [[name, *(self._cell(entry, name) for entry in entries)] for name in _COLUMNS]
+        widths = {column[0]: max(map(cell_len, column)) for column in columns}
+        self._fit(widths)
+        table = Table(box=None, pad_edge=False, padding=(0, _GAP, 0, 0), show_header=True)
+        table.add_column("", width=1)
+        for name, width in widths.items():
+            justify: Any = "right" if name in _RIGHT else "left"
+            head = Text(self._cut(name, width), "bold")
+            table.add_column(head, width=width, no_wrap=True, justify=justify)
+        for entry in entries:
+            table.add_row(self._sign(entry), *(self._styled(entry, *c) for c in widths.items()))
+        return table
+
+    def _fit(self, widths: dict[str, int]) -> None:
+        """Take columns away until the others have room; the name gets what is left of it."""
+        wanted = widths["NAME"]
+        widths["NAME"] = min(wanted, _NAME_ROOM)
+        for name in _DROPPED:
+            if self._taken(widths) > self.width:
+                del widths[name]
+        free = self.width - self._taken(widths)
+        widths["NAME"] = max(4, min(wanted, widths["NAME"] + free))
+        over = self._taken(widths) - self.width
+        widths["STATE"] = max(4, widths["STATE"] - max(0, over))
+
+    def _taken(self, widths: dict[str, int]) -> int:
+        return 1 + _GAP + sum(widths.values()) + _GAP * (len(widths) - 1) + _GAP
+
+    def _cell(self, entry: Entry, name: str) -> str:
+        text = entry.told if name == "TOLD BY" else CELLS[name](entry.row, self.time)
+        return self._text(text).plain
+
+    def _cut(self, text: str, width: int) -> str:
+        if cell_len(text) <= width:
+            return text
+        mark = encodable("…", self.encoding)
+        return set_cell_size(text, width - 1) + (mark if len(mark) == 1 else "~")
+
+    def _sign(self, entry: Entry) -> Text:
+        lit = entry.is_lit(self.now)
+        return Text(entry.sign if lit else "", f"bold {_SIGNS.get(entry.sign, '')}".strip())
+
+    def _styled(self, entry: Entry, name: str, width: int) -> Text:
+        text = Text(self._cut(self._cell(entry, name), width), no_wrap=True)
+        if name in ("STATE", "REASON"):
+            text.stylize(_style(entry.row.style))
+        if name in ("VERSION", "GEN", "TOLD BY", "AGE"):
+            text.stylize("dim")
+        if entry.is_lit(self.now):
+            text.stylize("bold not dim")
+            # What is gone is lit up as a whole, as is what is new; of the rest, what changed.
+            if entry.sign in "+-" or _FIELDS.get(name) in entry.changed:
+                text.stylize(_LIT)
+        return text
+
+    # ------------------------------------------------------------------ the last line
+
+    def _footer(self) -> Text:
+        line = Text(no_wrap=True, end="")
+        for number, part in enumerate(self._parts()):
+            gap = "  " if number else ""
+            if line.cell_len + len(gap) + part.cell_len > self.width:
+                break
+            line.append(gap).append_text(part)
+        return line
+
+    def _parts(self) -> Iterator[Text]:
+        """The more important first: what has no room is left out."""
+        health = self.health
+        if health.connected:
+            yield self._text("connected", "bold green")
+        else:
+            yield self._text("AWAY", "bold white on red")
+        words = "synced" if health.synced else "not synced"
+        yield self._text(words, "green" if health.synced else "yellow")
+        stale = self._text(f"stale {age(health.staleness)}")
+        stale.stylize("yellow" if health.staleness >= 1 else "dim")
+        yield stale
+        yield self._text(f"version {self.version}")
+        yield self._text(
+            f"reconnects {health.reconnects}", "yellow" if health.reconnects else "dim"
+        )
+        yield self._text(f"{len(self.entries)} domains")
+        if health.connected:
+            yield self._text(self.host, "dim")
+            yield self._text("Ctrl-C ends", "dim")
+        else:
+            yield self._reason()
+
+    def _reason(self) -> Text:
+        text = self._text(reason_of(self.health.last_error), "red")
+        text.truncate(max(10, self.width - 60))
+        return text
+
+
+_COLUMNS: Final = (*CELLS, "TOLD BY")
+
+
+def console_of(output: Output) -> Console:
+    """The console of rich for our output: what is plain stays plain."""
+    return Console(
+        file=output.stream,
+        force_terminal=True,
+        no_color=not output.colour,
+        highlight=False,
+        markup=False,
+        emoji=False,
+        legacy_windows=False,
+    )
+
+
+async def show(
+    informer: vi.DomainInformer,
+    where: Callable[[vi.Domain], bool] | None,
+    output: Output,
+    host: str,
+) -> None:
+    """Show the table, until cancelled."""
+    loop = asyncio.get_running_loop()
+    board = Board()
+    news = asyncio.Event()
+    console = console_of(output)
+
+    def picture() -> Picture:
+        now = loop.time()
+        return Picture(
+            board.entries(now),
+            informer.health,
+            informer.resource_version,
+            host,
+            output.encoding,
+            *console.size,
+            now,
+            datetime.now(UTC),
+        )
+
+    async with informer.watch(where=where) as deltas:
+        feeder = loop.create_task(_feed(board, deltas, news))
+        try:
+            with (
+                Live(console=console, screen=True, auto_refresh=False) as live,
+                _resized(loop, news.set),
+                _suspended(loop, live, news.set),
+            ):
+                while not feeder.done():
+                    with output.writing():
+                        live.update(picture(), refresh=True)
+                    await _until(news, min(TICK, board.fading(loop.time()) or TICK))
+                    await asyncio.sleep(FRAME)
+            feeder.result()
+        finally:
+            feeder.cancel()
+
+
+async def _feed(
+    board: Board,
+    deltas: AsyncIterator[vi.Added | vi.Updated | vi.Deleted | vi.Synced],
+    news: asyncio.Event,
+) -> None:
+    loop = asyncio.get_running_loop()
+    try:
+        async for delta in deltas:
+            board.take(delta, loop.time())
+            news.set()
+    finally:
+        news.set()
+
+
+async def _until(news: asyncio.Event, seconds: float) -> None:
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(seconds):
+            await news.wait()
+    news.clear()
+
+
+@contextlib.contextmanager
+def _resized(loop: asyncio.AbstractEventLoop, call: Callable[[], None]) -> Iterator[None]:
+    """While it lasts, another size of the terminal is news."""
+    with _handled(loop, signal.SIGWINCH, call):
+        yield
+
+
+@contextlib.contextmanager
+def _suspended(
+    loop: asyncio.AbstractEventLoop, live: Live, call: Callable[[], None]
+) -> Iterator[None]:
+    """While it lasts, Ctrl-Z gives the terminal back before it stops us, as in an editor."""
+
+    def suspend() -> None:
+        live.stop()
+        os.kill(os.getpid(), signal.SIGSTOP)
+        live.start()
+        call()
+
+    with _handled(loop, signal.SIGTSTP, suspend):
+        yield
+
+
+@contextlib.contextmanager
+def _handled(
+    loop: asyncio.AbstractEventLoop, number: signal.Signals, call: Callable[[], None]
+) -> Iterator[None]:
+    try:
+        loop.add_signal_handler(number, call)
+    except (RuntimeError, ValueError):  # not in the main thread: then it is not ours to handle
+        yield
+        return
+    try:
+        yield
+    finally:
+        loop.remove_signal_handler(number)
+
+
+def _style(words: Look) -> Style:
+    """The style that `click.style` would make of the same words."""
+    return Style(
+        color=words.get("fg"), bold=words.get("bold") or None, dim=words.get("dim") or None
+    )
