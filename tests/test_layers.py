@@ -151,6 +151,12 @@ def test_only_one_package_imports_libvirt() -> None:
         ("_libvirt/", {"_libvirt", "source", "_core", "exceptions"}),
         ("_connect.py", {"_core", "_libvirt", "exceptions", "informer", "source"}),
         ("cli/", {"", "_libvirt", "cli", "predicates"}),
+        ("calling.py", set()),
+        ("workers.py", {"_core", "calling"}),
+        (
+            "controller.py",
+            {"_core", "calling", "exceptions", "handlers", "informer", "streams", "workers"},
+        ),
     ],
 )
 def test_a_module_imports_only_what_is_below_it(folder: str, allowed: set[str]) -> None:
@@ -181,9 +187,9 @@ def test_only_the_command_line_imports_what_it_alone_needs() -> None:
     assert {name for name in needing if not name.startswith("cli/")} == set()
 
 
-def test_the_informer_does_not_know_the_controller() -> None:
-    for imports in below("informer").values():
-        assert "controller" not in own(imports)
+def test_nothing_below_knows_the_controller() -> None:
+    knowing = {name for name, each in IMPORTS.items() if {"controller", "workers"} & own(each)}
+    assert knowing == {"__init__.py", "controller.py"}
 
 
 def test_the_test_host_needs_the_port_only() -> None:

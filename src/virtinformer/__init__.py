@@ -9,6 +9,8 @@ from __future__ import annotations
 import logging
 
 from ._connect import connect
+from ._core.backoff import Backoff
+from ._core.histogram import Histogram
 from ._core.model import (
     Added,
     Deleted,
@@ -29,6 +31,8 @@ from ._core.vocabulary import (
     ShutoffReason,
     StateReason,
 )
+from ._core.workqueue import QueueStatistics, WorkQueue
+from .controller import Controller, ControllerStatistics
 from .exceptions import (
     ConnectError,
     EventLoopError,
@@ -41,6 +45,7 @@ from .handlers import Registration
 from .health import Health, Statistics
 from .informer import DomainInformer
 from .streams import DeltaStream, EventStream
+from .workers import Result
 
 __version__ = "0.1.0"
 
@@ -49,7 +54,10 @@ logging.getLogger("virtinformer").addHandler(logging.NullHandler())
 
 __all__ = [
     "Added",
+    "Backoff",
     "ConnectError",
+    "Controller",
+    "ControllerStatistics",
     "CrashedReason",
     "Deleted",
     "DeletionReason",
@@ -62,10 +70,13 @@ __all__ = [
     "EventLoopError",
     "EventStream",
     "Health",
+    "Histogram",
     "NotSynced",
     "PausedReason",
+    "QueueStatistics",
     "ReadError",
     "Registration",
+    "Result",
     "RunningReason",
     "ShutdownReason",
     "ShutoffReason",
@@ -76,5 +87,6 @@ __all__ = [
     "Updated",
     "VersionExpired",
     "VirtInformerError",
+    "WorkQueue",
     "connect",
 ]

@@ -17,12 +17,26 @@ from ._core.fifo import SKIPPED, DeltaFifo, EventFifo, Skipped
 from ._core.model import Change, Delta, DomainEvent, Synced
 from .exceptions import EventLoopError, VersionExpired
 
-__all__ = ["DeltaStream", "EventStream", "Stream", "require_loop"]
+__all__ = ["DeltaStream", "EventStream", "Stream", "require_loop", "running_loop"]
 
 T = TypeVar("T")
 
 _BREATH = 32
 """After so many items at a stretch a stream lets the other tasks of the loop run."""
+
+
+def running_loop() -> asyncio.AbstractEventLoop:
+    """The event loop that runs.
+
+    Raises:
+        EventLoopError: if none does.
+    """
+    try:
+        return asyncio.get_running_loop()
+    except RuntimeError as error:
+        raise EventLoopError(
+            "no asyncio event loop is running here; use the informer from a coroutine"
+        ) from error
 
 
 def require_loop(loop: asyncio.AbstractEventLoop) -> None:
@@ -31,13 +45,7 @@ def require_loop(loop: asyncio.AbstractEventLoop) -> None:
     Raises:
         EventLoopError: if it is not, or none runs.
     """
-    try:
-        running = asyncio.get_running_loop()
-    except RuntimeError as error:
-        raise EventLoopError(
-            "no asyncio event loop is running here; use the informer from a coroutine"
-        ) from error
-    if running is not loop:
+    if running_loop() is not loop:
         raise EventLoopError(
             "this informer was opened on another event loop; use it there "
             "(asyncio.run_coroutine_threadsafe), or open one of its own here"

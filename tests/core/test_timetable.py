@@ -13,6 +13,7 @@ def test_the_earliest_is_first() -> None:
     table.set("b", 2.0)
     table.set("a", 1.0)
     assert table.next == 1.0
+    assert [table.overdue(now) for now in (0.5, 1.0, 2.0)] == [0, 1, 2]
     assert list(table.due(0.5)) == []
     assert list(table.due(2.0)) == ["a", "b"]
     assert table.next is None

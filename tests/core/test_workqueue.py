@@ -240,7 +240,9 @@ def test_statistics() -> None:
     queue.add_after("e", 9.0, 0.0)
     queue.get(1.0)
     queue.get(2.0)
+    assert queue.running == 2
     now = queue.statistics(4.0)
+    assert len(queue) == 1, "a look changes nothing"
     assert (now.depth, now.delayed, now.running) == (2, 1, 2), "d has become due"
     assert (now.adds, now.retries) == (4, 0)
     assert now.wait.sum == 3.0

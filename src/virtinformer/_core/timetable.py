@@ -61,6 +61,10 @@ class Timetable(Generic[K]):
             heapq.heappop(self._heap)
         return self._heap[0][0] if self._heap else None
 
+    def overdue(self, now: float) -> int:
+        """How many keys there are whose time has come and that were not taken out yet."""
+        return sum(when <= now for when in list(self._when.values()))
+
     def due(self, now: float) -> Iterator[K]:
         """Take out the keys whose time has come, the earliest first."""
         while (when := self.next) is not None and when <= now:

@@ -121,6 +121,11 @@ class WorkQueue(Generic[K]):
         return len(self._dirty)
 
     @property
+    def running(self) -> int:
+        """How many keys are being worked on."""
+        return len(self._running)
+
+    @property
     def deadline(self) -> float | None:
         """When `get` may have something to give that it has not now; ``None`` for never."""
         return self._later.next
@@ -189,18 +194,22 @@ class WorkQueue(Generic[K]):
         return trouble.failures if trouble is not None else 0
 
     def statistics(self, now: float) -> QueueStatistics:
-        """What was counted since the queue was made, and sizes now."""
-        self._ripen(now)
+        """What was counted since the queue was made, and sizes now.
+
+        It changes nothing, and may be called from another thread.
+        """
+        overdue = self._later.overdue(now)
+        ages = [now - began for began in list(self._running.values())]
         return QueueStatistics(
-            depth=len(self._dirty),
-            delayed=len(self._later),
-            running=len(self._running),
-            adds=self._adds,
+            depth=len(self._dirty) + overdue,
+            delayed=len(self._later) - overdue,
+            running=len(ages),
+            adds=self._adds + overdue,
             retries=self._retries,
             wait=self._wait.histogram,
             work=self._work.histogram,
-            unfinished=sum(now - began for began in self._running.values()),
-            longest_running=max((now - began for began in self._running.values()), default=0.0),
+            unfinished=sum(ages),
+            longest_running=max(ages, default=0.0),
         )
 
     def _put(self, key: K, due: float, now: float) -> None:
