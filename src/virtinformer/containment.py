@@ -9,13 +9,13 @@ is, and delivered rather than left out.
 from __future__ import annotations
 
 import logging
-from collections.abc import Hashable, Iterable
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
 
 import attrs
 
 from ._core.chronicle import Transform
-from ._core.fifo import Predicate
 from ._core.model import Domain
+from ._core.predicate import Answer, Predicate, Question, Where, as_predicate
 from ._core.store import Indexer
 
 __all__ = ["Containment"]
@@ -57,25 +57,38 @@ class Containment:
 
         return transformed
 
-    def predicate(self, name: str, where: Predicate) -> Predicate:
+    def predicate(self, name: str, where: Where) -> Predicate:
         """A predicate that holds if it fails.
 
         A handler that hears too much can ignore it; one that hears too little
         cannot know.
         """
-
-        def matches(domain: Domain) -> bool:
-            try:
-                return where(domain)
-            except Exception as error:  # noqa: BLE001 - any code may be in there
-                self._failed(f"The predicate of {name}", domain, error)
-                return True
-
-        return matches
+        return _Contained(
+            as_predicate(where),
+            lambda domain, error: self._failed(f"The predicate of {name}", domain, error),
+        )
 
     def _failed(self, what: str, domain: Domain, error: Exception) -> None:
         self.errors += 1
         _logger.error("%s failed for %r", what, domain, exc_info=error)
+
+
+@attrs.frozen(eq=False)
+class _Contained(Predicate):
+    """Holds where the inner one fails: contained as a whole, since what fails may be negated."""
+
+    inner: Predicate
+    failed: Callable[[Domain, Exception], None]
+
+    def judge(self, domain: Domain, facts: Mapping[Predicate, Answer]) -> Answer:
+        try:
+            return self.inner.judge(domain, facts)
+        except Exception as error:  # noqa: BLE001 - any code may be in there
+            self.failed(domain, error)
+            return True
+
+    def _questions(self) -> Iterator[Question]:
+        yield from self.inner.questions
 
 
 def _in_place_of(domain: Domain, result: Domain) -> Domain:

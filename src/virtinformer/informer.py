@@ -18,8 +18,9 @@ from uuid import UUID
 import anyio
 import anyio.lowlevel
 
-from ._core.fifo import DeltaFifo, EventFifo, Predicate
+from ._core.fifo import DeltaFifo, EventFifo
 from ._core.model import Added, Change, Domain, Updated
+from ._core.predicate import Where
 from ._core.reflector import Reflector
 from ._core.store import Indexer, Lister, Snapshot, Store
 from .calling import despite_cancellation
@@ -172,7 +173,7 @@ class DomainInformer:
         self._require_open()
         return self._lister.get_by_name(name)
 
-    def list(self, where: Predicate | None = None) -> list[Domain]:
+    def list(self, where: Where | None = None) -> list[Domain]:
         """All domains for which `where` holds, in no order."""
         self._require_open()
         return self._lister.list(where)
@@ -247,7 +248,7 @@ class DomainInformer:
         self,
         *,
         since: int | None = None,
-        where: Predicate | None = None,
+        where: Where | None = None,
         initial: bool = True,
     ) -> DeltaStream:
         """Subscribe to deltas, from now on: iterate over the result with ``async for``.
@@ -257,9 +258,11 @@ class DomainInformer:
 
         Args:
             since: instead of all domains, first give what changed after this version.
-            where: only domains for which it holds. One that begins to match is
-                `Added`, one that ceases to is `Deleted`. What it raises is
-                raised where the stream is iterated, and the delta stays.
+            where: a function of a `Domain`, or one of `virtinformer.predicates`: only
+                domains for which it holds, and only updates that it lets pass. A
+                domain that begins to match is `Added`, one that ceases to is
+                `Deleted`. What it raises is raised where the stream is iterated,
+                and the delta stays.
             initial: ``False`` to leave out what is known already, and `Synced`.
 
         Raises:
@@ -276,7 +279,7 @@ class DomainInformer:
         self._subscribers.add_stream(stream)
         return stream
 
-    def events(self, *, since: int | None = None, where: Predicate | None = None) -> EventStream:
+    def events(self, *, since: int | None = None, where: Where | None = None) -> EventStream:
         """Subscribe to events, from now on: iterate over the result with ``async for``.
 
         Events are not folded. A subscriber that falls behind by many times the
@@ -284,7 +287,8 @@ class DomainInformer:
 
         Args:
             since: first give the events after this version.
-            where: only events of domains for which it holds.
+            where: a function of a `Domain`, or one of `virtinformer.predicates`: only
+                events of domains for which it holds, and only those that it lets pass.
 
         Raises:
             VersionExpired: if the history does not reach back to `since`.
@@ -314,7 +318,7 @@ class DomainInformer:
 
     # ------------------------------------------------------------------ handlers
 
-    def add_event_handler(self, handler: object, *, where: Predicate | None = None) -> Registration:
+    def add_event_handler(self, handler: object, *, where: Where | None = None) -> Registration:
         """Have the methods of an object called for deltas and events.
 
         Any of ``on_add(domain, *, initial)``, ``on_update(old, new)``,
@@ -323,8 +327,10 @@ class DomainInformer:
 
         Args:
             handler: the object.
-            where: only domains for which it holds. If it raises, that is logged
-                and the domain is delivered.
+            where: a function of a `Domain`, or one of `virtinformer.predicates`: only
+                domains for which it holds, and only updates and events that it lets
+                pass. If it raises, that is logged, and what it was asked about is
+                delivered.
 
         Raises:
             TypeError: if the object has none of the methods.
@@ -356,7 +362,7 @@ class DomainInformer:
         self._register(name, calls_of(handler), None)
         return function
 
-    def _register(self, name: str, calls: Calls, where: Predicate | None) -> Registration:
+    def _register(self, name: str, calls: Calls, where: Where | None) -> Registration:
         self._require_here()
         if where is not None:
             where = self._containment.predicate(name, where)
@@ -395,7 +401,7 @@ class DomainInformer:
         await self._require_here().reach(None)
         return self._lister.resource_version
 
-    async def wait_for(self, uuid: UUID, predicate: Predicate) -> Domain:
+    async def wait_for(self, uuid: UUID, predicate: Where) -> Domain:
         """Wait until a domain exists and the predicate holds for it; return it.
 
         Raises:

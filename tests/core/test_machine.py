@@ -23,7 +23,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from virtinformer._core.barriers import FIRST_SYNC
-from virtinformer._core.fifo import DeltaFifo, EventFifo, Predicate, Skipped
+from virtinformer._core.fifo import DeltaFifo, EventFifo, Skipped
 from virtinformer._core.messages import (
     Cancel,
     Deliver,
@@ -51,6 +51,7 @@ from virtinformer._core.model import (
     Synced,
     Updated,
 )
+from virtinformer._core.predicate import Where
 from virtinformer._core.record import Record
 from virtinformer._core.reflector import Phase, Reflector
 from virtinformer._core.store import Snapshot, Store
@@ -64,7 +65,7 @@ UUIDS = tuple(UUID(int=n) for n in (1, 2, 3))
 PERIOD = 60.0
 WINDOW = 0.1
 
-PREDICATES: dict[str, Predicate | None] = {
+PREDICATES: dict[str, Where | None] = {
     "all": None,
     "running": lambda domain: domain.state is DomainState.RUNNING,
     "persistent": lambda domain: domain.persistent,
@@ -75,7 +76,7 @@ PREDICATES: dict[str, Predicate | None] = {
 class Subscriber:
     """Replays what it gets, and knows what it must be given next."""
 
-    def __init__(self, fifo: DeltaFifo, where: Predicate | None, view: dict[UUID, Domain]) -> None:
+    def __init__(self, fifo: DeltaFifo, where: Where | None, view: dict[UUID, Domain]) -> None:
         self.fifo = fifo
         self.where = where
         self.view = view
@@ -724,7 +725,7 @@ class CoreMachine(RuleBasedStateMachine):
         assert self.reflector.counters.events_told == len(self.events)
 
 
-def _seen(domains: Snapshot | dict[UUID, Domain], where: Predicate | None) -> dict[UUID, Domain]:
+def _seen(domains: Snapshot | dict[UUID, Domain], where: Where | None) -> dict[UUID, Domain]:
     return {u: d for u, d in domains.items() if where is None or where(d)}
 
 

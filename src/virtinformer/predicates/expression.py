@@ -36,15 +36,13 @@ def parse(text: str) -> Predicate:
     ``!=``, and values with commas in between, one of which (or none) is to hold. A value
     with a blank or a comma in it is put in quotes. The keys:
 
-    ==============================  =====================================================
-    ``name``                        patterns: ``name=web-*,db-?``
-    ``uuid``                        UUIDs
-    ``state``                       ``running``, ``paused``, ``shutoff``, …
-    ``persistent autostart active`` ``yes`` or ``no``
-    ``metadata``                    namespaces of metadata elements
-    ``changed``                     fields, as in `changed`
-    ``event``                       patterns for types of events, as in `event`
-    ==============================  =====================================================
+    * ``name``: patterns (``name=web-*,db-?``);
+    * ``uuid``: UUIDs;
+    * ``state``: ``running``, ``paused``, ``shutoff``, …;
+    * ``persistent``, ``autostart``, ``active``: ``yes`` or ``no``;
+    * ``metadata``: namespaces of metadata elements;
+    * ``changed``: fields, as in `changed`;
+    * ``event``: patterns for types of events, as in `event`.
 
     Raises:
         PredicateError: if it cannot be understood; the message says which part, and what
