@@ -26,8 +26,8 @@ import anyio
 import attrs
 
 from ._core.backoff import Backoff
-from ._core.fifo import Predicate
 from ._core.model import Domain
+from ._core.predicate import Where
 from ._core.workqueue import BACKOFF, QueueStatistics, WorkQueue
 from .calling import Watched, called, despite_cancellation, ends_task
 from .exceptions import NotSynced
@@ -115,7 +115,7 @@ class Controller:
         reconcile: Reconcile,
         *,
         workers: int = 1,
-        where: Predicate | None = None,
+        where: Where | None = None,
         keys: Keys | None = None,
         backoff: Backoff = BACKOFF,
         resync_period: float | None = None,
