@@ -1154,3 +1154,41 @@ def test_a_source_may_read_eagerly() -> None:
     assert driver.told == ["Started"]
     assert driver.reads() == []
     assert driver.reflector.waiting_since is None
+
+
+# ---------------------------------------------------------------------- many domains
+
+
+def test_a_long_list_is_compared_a_stretch_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tracker_module, "STRETCH", 2)
+    host = {UUID(int=n): shut_off(f"n{n}") for n in range(1, 6)}
+    driver = Driver()
+    driver.connect()
+    listed = Listed(driver.epoch, driver.stamp(), frozenset(host))
+    reflector = driver.reflector
+    reflector.receive([listed], driver.now)
+    assert reflector.phase is Phase.LISTING
+    # An answer that comes again meanwhile is none.
+    reflector.receive([listed, ListFailed(driver.epoch, ERROR)], driver.now)
+    assert reflector.deadline == driver.now
+    driver.receive(Tick())
+    assert reflector.phase is Phase.LIVE
+    assert (reflector.counters.lists, reflector.counters.list_errors) == (1, 0)
+    assert sorted(driver.reads()) == sorted(host)
+
+
+def test_what_is_compared_with_a_list_is_forgotten_with_its_connection(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(tracker_module, "STRETCH", 1)
+    driver = Driver().go_live({A: shut_off(), B: shut_off("b")})
+    driver.reconnect()
+    driver.reflector.receive([Listed(driver.epoch, driver.stamp(), frozenset({A}))], driver.now)
+    driver.disconnect()
+    driver.pass_time(10.0)
+    assert driver.reads() == []
+    driver.receive(Connected(driver.epoch))
+    driver.receive(Subscribed(driver.epoch))
+    driver.answer_list({A: shut_off(), B: shut_off("b")})
+    assert driver.phase is Phase.LIVE
+    assert driver.deltas == []

@@ -30,7 +30,7 @@ argument, in seconds, monotonic.
 from __future__ import annotations
 
 import enum
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Final
 from uuid import UUID
 
@@ -106,6 +106,7 @@ class _Alarm(enum.Enum):
     CONNECT = "connect"
     ANSWER = "answer"
     LIST = "list"
+    COMPARE = "compare"
     SWEEP = "sweep"
 
 
@@ -172,6 +173,7 @@ class Reflector:
         self._tries = 0
         self._live_since: float | None = None
         self._list: _ListUnderWay | None = None
+        self._comparing: Iterator[None] | None = None
         self._owing_since: float | None = None
         self._sweep_is_due = False
         self._unswept: frozenset[UUID] = frozenset()
@@ -186,6 +188,7 @@ class Reflector:
             self._take(input_)
         for alarm in self._alarms.due(now):
             self._ring(alarm)
+        self._go_on_comparing()
         self._tracker.ring()
         if self.phase is Phase.LIVE:
             self._tracker.ask_for_reads(self.epoch)
@@ -277,13 +280,13 @@ class Reflector:
     def _back_off(self, error: Exception) -> None:
         self._do(Disconnect(self.epoch))
         self.last_error = error
-        self._live_since = self._list = None
+        self._live_since = self._list = self._comparing = None
         self._sweep_is_due = False
         self._list_failures = 0
         self._barriers.cancel(CATCH_UP)
         if self._tracker.first:
             self._barriers.add(Barrier(FIRST_SYNC, -1, None))
-        for alarm in (_Alarm.ANSWER, _Alarm.LIST, _Alarm.SWEEP):
+        for alarm in (_Alarm.ANSWER, _Alarm.LIST, _Alarm.SWEEP, _Alarm.COMPARE):
             self._alarms.cancel(alarm)
         # From here on whatever the old connection still says is dropped.
         self.epoch += 1
@@ -299,6 +302,8 @@ class Reflector:
             self._back_off(TimeoutError(f"the host said nothing for {ANSWER:g} s"))
         elif alarm is _Alarm.SWEEP:
             self._sweep()
+        elif alarm is _Alarm.COMPARE:
+            return  # it was gone on with
         elif self.phase is Phase.LISTING:
             self._list_host()
 
@@ -326,18 +331,29 @@ class Reflector:
 
     def _listed(self, listed: Listed) -> None:
         self._hear()
-        under_way, self._list = self._list, None
-        if under_way is None:
-            return
+        if self._list is not None and self._comparing is None:
+            self._comparing = self._compare(listed, self._list)
+
+    def _compare(self, listed: Listed, under_way: _ListUnderWay) -> Iterator[None]:
+        """What a list leads to, a stretch at a time."""
+        yield from self._tracker.compare(listed, under_way.cause, under_way.covers)
+        self._list = self._comparing = None
         self.counters.lists += 1
         self._list_failures = 0
-        self._tracker.listed(listed, under_way.cause, under_way.covers)
         if self.phase is Phase.LISTING:
             self._go_live(listed.began)
         whole = under_way.only is None
         if whole and self._barriers.listed(listed.began, self._tracker.demand_unseen):
             self._tracker.flush()
         self._sweep_if_due()
+
+    def _go_on_comparing(self) -> None:
+        """Do one more stretch, and come back for the rest at once."""
+        if self._comparing is None:
+            return
+        next(self._comparing, None)
+        if self._comparing is not None:
+            self._alarms.set(_Alarm.COMPARE, self._now)
 
     def _go_live(self, began: int) -> None:
         self.phase = Phase.LIVE
@@ -353,6 +369,8 @@ class Reflector:
     def _list_failed(self, failed: ListFailed) -> None:
         self._hear()
         self.last_error = failed.error
+        if self._comparing is not None:
+            return  # it was answered before
         self.counters.list_errors += 1
         under_way, self._list = self._list, None
         if under_way is not None and under_way.cause is DeltaSource.RESYNC:

@@ -29,7 +29,7 @@ events may follow; but not later than the next life under that UUID begins.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from itertools import islice, takewhile
 from typing import Final
 from uuid import UUID
@@ -80,6 +80,9 @@ LOOKUPS: Final = 4
 LOOKUP_DELAY: Final = 0.005
 """Seconds before the first further look-up; four times as long before each next one."""
 
+STRETCH: Final = 1024
+"""So many domains are compared with a list before something else gets its turn."""
+
 TOMBSTONES: Final = 1024
 """So many deleted domains are remembered, for events that come late."""
 
@@ -104,7 +107,6 @@ class Tracker:
         now: the time, set by the reflector before anything else (seconds, monotonic).
         effects: what is to be done; the reflector empties it.
         first: whether the host is being learned for the first time.
-        outstanding: how many reads the host has not answered.
     """
 
     def __init__(
@@ -119,7 +121,6 @@ class Tracker:
         self.now = 0.0
         self.effects: list[Effect] = []
         self.first = True
-        self.outstanding = 0
         self.counters = Counters()
         self.timetable: Timetable[Record] = Timetable()
         self._store = store
@@ -132,6 +133,10 @@ class Tracker:
         self._rota: dict[Record, float] = {}
         self._asked: dict[Record, None] = {}
         self._tombs: dict[Record, None] = {}
+        # Those of whom something is open: never are all looked at to find them.
+        self._dirty: dict[Record, None] = {}
+        self._held: dict[Record, None] = {}
+        self._reading: dict[Record, None] = {}
 
     # ------------------------------------------------------------------ what comes
 
@@ -160,19 +165,28 @@ class Tracker:
                 record.cause = list_cause
             self._accept(record, observed)
 
-    def listed(self, listed: Listed, cause: DeltaSource, covers: Callable[[UUID], bool]) -> None:
-        """A list is through: have every domain read that it did not settle.
+    def compare(
+        self, listed: Listed, cause: DeltaSource, covers: Callable[[UUID], bool]
+    ) -> Iterator[None]:
+        """A list is through: have every domain read that it did not settle, a stretch at a time.
+
+        Other things may happen between two stretches; what is read or forgotten meanwhile is
+        settled by that.
 
         Args:
             listed: whom the host named.
             cause: why it was made.
             covers: whether a domain was to be read by it.
         """
-        for uuid in listed.present - self._records.keys():
+        for done, uuid in enumerate(listed.present, 1):
             self._record(uuid)
-        for record in self._records.values():
+            if not done % STRETCH:
+                yield
+        for done, record in enumerate(list(self._records.values()), 1):
             if record.began < listed.began and self._is_unsettled(record, listed, covers):
                 self._touch(record, listed.began, cause)
+            if not done % STRETCH:
+                yield
 
     def _is_unsettled(self, record: Record, listed: Listed, covers: Callable[[UUID], bool]) -> bool:
         if record.uuid in listed.present:
@@ -196,11 +210,10 @@ class Tracker:
 
     def disconnected(self) -> None:
         """No read that was asked for will be answered; ask again, later."""
-        self.outstanding = 0
-        for record in self._records.values():
-            if record.reading:
-                record.reading = False
-                self._ask(record)
+        cut_off, self._reading = self._reading, {}
+        for record in cut_off:
+            record.reading = False
+            self._ask(record)
 
     # ------------------------------------------------------------------ what is wanted
 
@@ -210,8 +223,13 @@ class Tracker:
         for record in asked:
             if record.dirty and not record.reading:
                 record.reading = True
-                self.outstanding += 1
+                self._reading[record] = None
                 self.effects.append(Read(epoch, record.uuid, record.touched))
+
+    @property
+    def outstanding(self) -> int:
+        """How many reads the host has not answered."""
+        return len(self._reading)
 
     @property
     def known(self) -> int:
@@ -235,7 +253,7 @@ class Tracker:
 
     def demand_unseen(self, stamp: int) -> set[UUID]:
         """The domains that are to be read and were not, since a stamp; now they will be."""
-        unseen = [r for r in self._records.values() if r.dirty and r.began <= stamp]
+        unseen = [record for record in self._dirty if record.began <= stamp]
         for record in unseen:
             # The read that is under way may have begun before: then it is not the one.
             record.touched = max(record.touched, stamp)
@@ -243,9 +261,8 @@ class Tracker:
 
     def flush(self) -> None:
         """Store what was read and is held back for an event."""
-        for record in self._records.values():
-            if record.accepted is not None:
-                self._settle(record, flush=True)
+        for record in tuple(self._held):
+            self._settle(record, flush=True)
 
     def bury(self) -> None:
         """Forget the domains that have been gone the longest.
@@ -273,7 +290,7 @@ class Tracker:
         self.counters.reads += 1
         if record.reading:
             record.reading = False
-            self.outstanding -= 1
+            del self._reading[record]
 
     def _lost_race(self, record: Record, observed: Observed) -> bool:
         """Whether an event came since the read began, and it is to be repeated."""
@@ -487,6 +504,15 @@ class Tracker:
             self.timetable.cancel(record)
         else:
             self.timetable.set(record, due)
+        _enter(self._dirty, record, record.dirty)
+        _enter(self._held, record, record.accepted is not None)
         self._tombs.pop(record, None)
         if record.idle and not record.known:
             self._tombs[record] = None
+
+
+def _enter(register: dict[Record, None], record: Record, belongs: bool) -> None:
+    if belongs:
+        register[record] = None
+    else:
+        register.pop(record, None)
