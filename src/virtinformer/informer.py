@@ -8,9 +8,12 @@ handler.
 from __future__ import annotations
 
 import asyncio
+import logging
 import random as random_module
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
+from importlib import import_module
 from types import TracebackType
 from typing import Any, Final, Self, TypeVar
 from uuid import UUID
@@ -34,6 +37,15 @@ from .streams import DeltaStream, EventStream, require_loop
 from .subscribers import Subscribers
 
 __all__ = ["DomainInformer"]
+
+# Where a program has not set up logging, nothing is to appear on its standard error.
+logging.getLogger("virtinformer").addHandler(logging.NullHandler())
+
+# anyio loads what it needs of asyncio when it is first used: 45 ms in which the loop would stand.
+# Where this module is imported none runs yet, as a rule. The name is anyio's own business, so
+# nothing depends on it.
+with suppress(ImportError):
+    import_module("anyio._backends._asyncio")
 
 EVENT_BACKLOG: Final = 16
 """A subscriber may fall behind by so many times the history before it loses events."""
@@ -126,7 +138,7 @@ class DomainInformer:
             raise EventLoopError(
                 "virtinformer needs a running asyncio event loop (asyncio.run, or anyio on asyncio)"
             ) from error
-        # Loads anyio's backend: here, and not when an informer is closed amid other work.
+        # Uses anyio's backend for the first time: here, not when an informer is closed amid work.
         await anyio.lowlevel.checkpoint()
         self._runner = Runner(self._source, self._reflector, self._subscribers.deliver)
         try:
