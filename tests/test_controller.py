@@ -540,12 +540,13 @@ if sys.version_info >= (3, 12):
         """A reconcile has begun, and triggered others, before its task is known."""
         asyncio.get_running_loop().set_task_factory(asyncio.eager_task_factory)
         async with FakeHost().connect() as informer:
-            work, keys = Work(1.0), [uuid4() for _ in range(20)]
+            work, keys = Work(1.0), {uuid4() for _ in range(20)}
 
             async def reconcile(uuid: UUID, informer: vi.DomainInformer) -> None:
-                for key in keys:
-                    controller.enqueue(key)
-                keys.clear()
+                if not work.calls:
+                    work.calls.append((now(), uuid))
+                    for key in keys:
+                        controller.enqueue(key)
                 await work(uuid, informer)
 
             controller = vi.Controller(informer, reconcile, workers=2)
@@ -553,7 +554,7 @@ if sys.version_info >= (3, 12):
             async with running(controller):
                 await asyncio.sleep(100)
             assert work.most == 2
-            assert len(work.calls) == 21
+            assert keys < set(work.keys)
 
 
 # ---------------------------------------------------------------------- the end
