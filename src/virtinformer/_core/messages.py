@@ -165,6 +165,8 @@ class Observed:
         time: seconds since 1970, UTC, at the end.
         listed: whether it was read as part of a `List` (which says by `Listed`
             that it is through) rather than answers a `Read`.
+        took: for how many seconds it was read, to be counted; ``None`` if nobody
+            looked.
     """
 
     epoch: int
@@ -174,6 +176,7 @@ class Observed:
     time: float
     result: Observation | Gone | ReadFailed
     listed: bool = False
+    took: float | None = None
 
 
 @attrs.frozen

@@ -42,6 +42,7 @@ __all__ = [
     "Updated",
     "changed_fields",
     "evolved",
+    "is_same",
     "same_content",
 ]
 
@@ -322,10 +323,11 @@ def same_content(one: Observation | Domain, other: Observation | Domain) -> bool
 
 def changed_fields(old: Observation | Domain, new: Observation | Domain) -> list[str]:
     """The names of the content fields that differ. Opens no text."""
-    return [name for name in CONTENT if not _is_same(name, old, new)]
+    return [name for name in CONTENT if not is_same(name, old, new)]
 
 
-def _is_same(name: str, one: Observation | Domain, other: Observation | Domain) -> bool:
+def is_same(name: str, one: Observation | Domain, other: Observation | Domain) -> bool:
+    """Whether a content field of both is the same."""
     if name in TEXTS:
         return same(held(one, name), held(other, name))
     return bool(getattr(one, name) == getattr(other, name))

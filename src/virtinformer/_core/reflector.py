@@ -112,10 +112,11 @@ class _Alarm(enum.Enum):
 
 @attrs.frozen
 class _ListUnderWay:
-    """Why a list was asked for, and which domains it is to read (``None``: all)."""
+    """Why and when a list was asked for, and which domains it is to read (``None``: all)."""
 
     cause: DeltaSource
     only: frozenset[UUID] | None
+    since: float
 
     def covers(self, uuid: UUID) -> bool:
         return self.only is None or uuid in self.only
@@ -326,7 +327,7 @@ class Reflector:
         self._begin_list(DeltaSource.INITIAL if first else DeltaSource.RELIST, None)
 
     def _begin_list(self, cause: DeltaSource, only: frozenset[UUID] | None) -> None:
-        self._list = _ListUnderWay(cause, only)
+        self._list = _ListUnderWay(cause, only, self._now)
         self._do(List(self.epoch, only))
 
     def _listed(self, listed: Listed) -> None:
@@ -339,6 +340,7 @@ class Reflector:
         yield from self._tracker.compare(listed, under_way.cause, under_way.covers)
         self._list = self._comparing = None
         self.counters.lists += 1
+        self.counters.list_time.observe(self._now - under_way.since)
         self._list_failures = 0
         if self.phase is Phase.LISTING:
             self._go_live(listed.began)

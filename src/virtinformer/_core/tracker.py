@@ -152,7 +152,7 @@ class Tracker:
         """A read came back; `list_cause` says why the list was made that it is part of."""
         record = self._record(observed.uuid)
         if not observed.listed:
-            self._answered(record)
+            self._answered(record, observed.took)
         if isinstance(observed.result, ReadFailed):
             self._read_failed(record, observed.result.error)
         elif observed.began < record.ended or self._lost_race(record, observed):
@@ -286,8 +286,10 @@ class Tracker:
         self._asked[record] = None
         self._schedule(record)
 
-    def _answered(self, record: Record) -> None:
+    def _answered(self, record: Record, took: float | None) -> None:
         self.counters.reads += 1
+        if took is not None:
+            self.counters.read_time.observe(took)
         if record.reading:
             record.reading = False
             del self._reading[record]
@@ -323,6 +325,7 @@ class Tracker:
         record.touched = max(record.touched, ended)
         record.retry = self.now + LOOKUP_DELAY * 4.0**record.lookups
         record.lookups += 1
+        self.counters.lookups_repeated += 1
         self._schedule(record)
 
     def _accept(self, record: Record, observed: Observed) -> None:
@@ -480,12 +483,11 @@ class Tracker:
         change = self._chronicle.tell(scene)
         if change is not None:
             self.effects.append(Deliver(change))
-            self.counters.deltas[source] += change.delta is not None
+            self.counters.told(change, source)
         if content is not None:
             record.last = None
         elif change is not None:
             record.last = change.delta.domain if change.delta else change.events[-1].domain
-        self._count(steps)
 
     def _note_known(self, record: Record, known: bool) -> None:
         record.known = known
@@ -493,10 +495,6 @@ class Tracker:
             self._rota.setdefault(record, self.now)
         else:
             self._rota.pop(record, None)
-
-    def _count(self, steps: tuple[Step, ...]) -> None:
-        self.counters.events_told += len(steps)
-        self.counters.events_inferred += sum(step.event is None for step in steps)
 
     def _schedule(self, record: Record) -> None:
         due = record.due

@@ -158,9 +158,11 @@ class Session:
         ).run()
 
     def _read(self, uuid: UUID, began: int) -> Job:
+        since = time.perf_counter()
         result = self._outcome(uuid)
+        took = time.perf_counter() - since
         ended = self._outbox.stamp()
-        outcome = Observed(self._epoch, uuid, began, ended, time.time(), result)
+        outcome = Observed(self._epoch, uuid, began, ended, time.time(), result, took=took)
         return lambda: self._tell(outcome)
 
     def _outcome(self, uuid: UUID) -> Observation | Gone | ReadFailed:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from .._core.model import CONTENT, Domain, DomainEvent
+from .._core.model import CONTENT, Domain, DomainEvent, is_same
 from .._core.predicate import OfEvent, OfUpdate, Predicate
 from .._core.vocabulary import EventKind, LifecycleType, event_words
 from ._arguments import call, glob, one_of, some
@@ -37,7 +37,7 @@ def changed(*fields: str) -> Predicate:
     wanted = [one_of("field that changes", _FIELDS, field) for field in some("changed", fields)]
 
     def holds(old: Domain, new: Domain) -> bool:
-        return any(getattr(old, field) != getattr(new, field) for field in wanted)
+        return not all(is_same(field, old, new) for field in wanted)
 
     return OfUpdate(holds, call("changed", fields))
 

@@ -36,6 +36,7 @@ class Reading:
         self.began: int = connection.source.stamp() if list_began is None else list_began
         self._connection = connection
         self._listed = list_began is not None
+        self._since = connection.source.clock()
         self._error = connection.daemon.liar.read_error(uuid)
         self._torn = connection.daemon.liar.tears(uuid)
         self._first = self._look() if self._torn else None
@@ -61,6 +62,7 @@ class Reading:
             time=source.clock(),
             result=self._result,
             listed=self._listed,
+            took=source.clock() - self._since,
         )
         source.put(answer)
 
