@@ -114,6 +114,23 @@ def test_indexes_follow() -> None:
         lister.by_index("other", 1)
 
 
+def test_an_indexer_may_name_a_value_twice() -> None:
+    store = Store({"network": lambda domain: domain.xml.split()}, 10)
+    a, b = make(A, 1, xml="red red blue"), make(B, 2, xml="red")
+    store.apply(add(a))
+    assert store.find("network", "red") == [a]
+    store.apply(add(b))
+    assert store.find("network", "red") == [a, b]
+    store.apply(delete(a, 3))
+    assert store.find("network", "red") == [b]
+    assert store.find("network", "blue") == []
+    store.apply(update(b, moved := make(B, 4, xml="blue blue")))
+    assert store.find("network", "red") == []
+    assert store.find("network", "blue") == [moved]
+    store.apply(delete(moved, 5))
+    assert store.find("network", "blue") == []
+
+
 def test_an_indexer_may_change_its_mind() -> None:
     values = ["before"]
     store = Store({"fickle": lambda d: tuple(values)}, 10)

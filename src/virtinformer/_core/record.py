@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from itertools import takewhile
 from uuid import UUID
 
@@ -56,7 +57,7 @@ class Record:
     known: bool = False
     last: Domain | None = None
     position: Position = ABSENT
-    waiting: list[Waiting] = attrs.field(factory=list)
+    waiting: Sequence[Waiting] = ()  # of most there is none: those share one
     touched: int = -1
     heard: int = -1
     began: int = -1
@@ -106,6 +107,13 @@ class Record:
     def is_overtaken(self) -> bool:
         """Whether an event came since the read began that was accepted last."""
         return self.heard > self.began
+
+    def wait_with(self, item: Waiting) -> None:
+        """Take in an event that came."""
+        if isinstance(self.waiting, list):
+            self.waiting.append(item)
+        else:
+            self.waiting = [*self.waiting, item]
 
     def touch(self, stamp: int, cause: DeltaSource) -> None:
         """Note a reason to read it."""

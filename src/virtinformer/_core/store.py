@@ -87,27 +87,37 @@ class _Index:
 
     def __init__(self, indexer: Indexer) -> None:
         self._indexer = indexer
-        self._found: dict[Hashable, dict[UUID, Domain]] = {}
+        # Under most values there is one domain, which needs no dictionary of its own.
+        self._found: dict[Hashable, Domain | dict[UUID, Domain]] = {}
         self._values: dict[UUID, tuple[Hashable, ...]] = {}
 
     def put(self, domain: Domain) -> None:
-        values = tuple(self._indexer(domain))
+        # Each once: two network cards may be in the same network.
+        values = tuple(dict.fromkeys(self._indexer(domain)))
         if self._values.get(domain.uuid) != values:
             self.remove(domain.uuid)
             self._values[domain.uuid] = values
         for value in values:
-            self._found.setdefault(value, {})[domain.uuid] = domain
+            found = self._found.setdefault(value, domain)
+            if isinstance(found, dict):
+                found[domain.uuid] = domain
+            elif found.uuid == domain.uuid:
+                self._found[value] = domain
+            else:
+                self._found[value] = {found.uuid: found, domain.uuid: domain}
 
     def remove(self, uuid: UUID) -> None:
         # The values are remembered, not asked for again: an indexer may have changed its mind.
         for value in self._values.pop(uuid, ()):
             found = self._found[value]
-            found.pop(uuid, None)
-            if not found:
+            if isinstance(found, dict):
+                del found[uuid]
+            if not isinstance(found, dict) or not found:
                 del self._found[value]
 
     def find(self, value: Hashable) -> list[Domain]:
-        return list(self._found.get(value, {}).values())
+        found = self._found.get(value, {})
+        return list(found.values()) if isinstance(found, dict) else [found]
 
 
 class History:

@@ -144,7 +144,7 @@ class Tracker:
         """A callback told of a domain."""
         self.counters.events_received += 1
         record = self._record(event.uuid)
-        record.waiting.append(Waiting(event, self.now + self._window))
+        record.wait_with(Waiting(event, self.now + self._window))
         record.heard = max(record.heard, event.stamp)
         self._touch(record, event.stamp, DeltaSource.EVENT)
 
@@ -367,7 +367,7 @@ class Tracker:
     def _end_last_life(self, record: Record, began: int) -> None:
         """Its deletion is stored, and it is there again: what is told of the end comes first."""
         words = record.last_words(began)
-        del record.waiting[: len(words)]
+        record.waiting = record.waiting[len(words) :]
         found = arrange(record.position, words, ABSENT, float("inf"), conclude=True)
         record.position = found.position
         self.counters.events_superseded += len(found.superseded)
@@ -407,7 +407,7 @@ class Tracker:
         conclude = self._is_concluded(record)
         found = self._arrange(record, seen, conclude=conclude)
         record.position = found.position
-        record.waiting = [*found.held, *record.not_answered_by(record.began)]
+        record.waiting = [*found.held, *record.not_answered_by(record.began)] or ()
         self.counters.events_superseded += len(found.superseded)
         if flush or found.steps or not found.held or record.accepted is None:
             self._commit(record, content, found.steps)
@@ -432,7 +432,7 @@ class Tracker:
         """A domain found by the first list has a past that nobody was told; begin where it is."""
         if content is not None:
             record.position = position_of(content)
-            record.waiting = record.not_answered_by(record.began)
+            record.waiting = record.not_answered_by(record.began) or ()
 
     def _is_concluded(self, record: Record) -> bool:
         """Whether events that would explain the state are lost, and not just late."""
@@ -462,7 +462,7 @@ class Tracker:
             float("inf"),
             conclude=False,
         )
-        record.position, record.waiting = found.position, []
+        record.position, record.waiting = found.position, ()
         self.counters.events_superseded += len(found.superseded)
         self._commit(record, content, found.steps)
 
