@@ -18,6 +18,7 @@ import pytest
 import virtinformer as vi
 from tests.guarantees.witness import now
 from tests.loops import every_loop, virtual_time
+from virtinformer.predicates import generation_changed, name
 from virtinformer.testing import FakeHost
 from virtinformer.workers import PATIENCE
 
@@ -200,6 +201,25 @@ async def test_only_what_matches_triggers_and_what_ceases_to_once_more() -> None
             controller.enqueue(other)
             await asyncio.sleep(1)
             assert work.keys[2:] == [other], "whom a program names, whatever it is"
+
+
+@virtual_time
+async def test_only_changes_that_count() -> None:
+    host = FakeHost()
+    web = host.define("web")
+    async with host.connect() as informer:
+        work = Work()
+        controller = controlled(informer, work, where=name("w*") & generation_changed)
+        async with running(controller):
+            assert work.keys == [web]
+            host.start(web)
+            await asyncio.sleep(1)
+            assert work.keys == [web], "it was started, and is configured as before"
+            host.destroy(web)
+            host.undefine(web)
+            await asyncio.sleep(1)
+            assert work.keys == [web, web]
+            assert work.seen[-1] is None
 
 
 @virtual_time

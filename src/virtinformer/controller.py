@@ -138,7 +138,7 @@ class Controller:
         self._resync_period = resync_period
         self._grace = grace
         self._queue: WorkQueue[UUID] = WorkQueue(random, backoff)
-        self._outcomes = Counter(dict.fromkeys(OUTCOMES, 0))
+        self._outcomes: Counter[str] = Counter(dict.fromkeys(OUTCOMES, 0))
         self._key_errors = 0
         self._domains: dict[UUID, None] = {}
         self._stopped = asyncio.Event()

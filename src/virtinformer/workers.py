@@ -27,7 +27,7 @@ __all__ = ["OUTCOMES", "PATIENCE", "Result", "Work", "Workers"]
 
 _logger = logging.getLogger("virtinformer.controller")
 
-OUTCOMES: Final = ("success", "requeue_after", "error")
+OUTCOMES: Final[tuple[str, ...]] = ("success", "requeue_after", "error")
 """How a call can end."""
 
 PATIENCE: Final = 5.0
