@@ -19,6 +19,7 @@ nox.options.sessions = ["lint", "typing", "tests", "core", "docs"]
 
 PYPROJECT = nox.project.load_toml("pyproject.toml")
 PYTHONS = nox.project.python_versions(PYPROJECT)
+WHEEL_TESTS = ("tests/core", "tests/testing", "tests/guarantees", "tests/test_*.py")
 
 
 def install(session: nox.Session, *groups: str) -> None:
@@ -134,3 +135,28 @@ def torture(session: nox.Session) -> None:
     """Everything at once on real daemons and QEMU: `-- --minutes N [--seed S] [--only …]`."""
     install(session, "tests")
     session.run("python", "-m", "tests.torture", *session.posargs)
+
+
+@nox.session
+def release(session: nox.Session) -> None:
+    """Build what is published, into dist/, and run the tests against the wheel alone.
+
+    The tests are copied to a folder without `src`, so that nothing but what was installed can
+    be imported. Those that read the sources, or look at the project around them, stay behind.
+    """
+    shutil.rmtree("dist", ignore_errors=True)
+    session.install("build", "twine")
+    session.run("python", "-m", "build")  # the sdist, and from it the wheel
+    built = sorted(str(path) for path in Path("dist").iterdir())
+    session.run("twine", "check", "--strict", *built)
+    (wheel,) = (path for path in built if path.endswith(".whl"))
+    session.install(*nox.project.dependency_groups(PYPROJECT, "tests"), f"{wheel}[cli]")
+    away = Path(session.create_tmp()) / "away"
+    shutil.rmtree(away, ignore_errors=True)
+    away.mkdir(parents=True)
+    for name in ("tests", "examples", "docs", "pyproject.toml", "README.md"):
+        (shutil.copytree if Path(name).is_dir() else shutil.copy)(name, away / name)
+    session.chdir(away)
+    where = "import virtinformer; print(virtinformer.__file__, virtinformer.__version__)"
+    session.run("python", "-I", "-c", where)
+    session.run("pytest", *(session.posargs or WHEEL_TESTS))

@@ -3,8 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import configparser
 import importlib.util
+import os
 import re
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
 
@@ -83,3 +91,65 @@ async def test_versions(capsys: pytest.CaptureFixture[str]) -> None:
     assert "the list has it already" in printed
     versions = [int(found) for found in re.findall(r" version (\d+):", printed)]
     assert versions == sorted(versions)
+
+
+class Systemd:
+    """What listens on the other side of NOTIFY_SOCKET."""
+
+    def __init__(self, folder: Path) -> None:
+        self.address = str(folder / "notify")
+        self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        self._socket.bind(self.address)
+        self._socket.settimeout(30)
+
+    def until(self, message: str) -> list[str]:
+        heard: list[str] = []
+        while message not in heard:
+            heard.append(self._socket.recv(4096).decode())
+        return heard
+
+    def close(self) -> None:
+        self._socket.close()
+
+
+@pytest.fixture
+def systemd(tmp_path: Path) -> Iterator[Systemd]:
+    systemd = Systemd(tmp_path)
+    yield systemd
+    systemd.close()
+
+
+def test_service(systemd: Systemd) -> None:
+    """It says that it is ready, that it lives, and that it ends; and then it has ended."""
+    path = next(path for path in EXAMPLES if path.stem == "service")
+    environment = {"NOTIFY_SOCKET": systemd.address, "WATCHDOG_USEC": "40000"}
+    with subprocess.Popen(
+        [sys.executable, "-W", "error", path],
+        env=os.environ | environment,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        systemd.until("READY=1")
+        assert "STATUS=1 domains, 0 s old" in systemd.until("WATCHDOG=1")
+        systemd.until("WATCHDOG=1")
+        process.send_signal(signal.SIGTERM)
+        systemd.until("STOPPING=1")
+        _, err = process.communicate(timeout=30)
+    assert (process.returncode, err) == (0, "")
+
+
+def test_the_unit_is_one(tmp_path: Path) -> None:
+    """As systemd itself says, where it is installed."""
+    (path,) = (Path(__file__).parent.parent / "examples").glob("*.service")
+    unit = configparser.ConfigParser(strict=False, interpolation=None)
+    unit.optionxform = str  # type: ignore[assignment, method-assign]
+    unit.read_string(path.read_text())
+    assert unit["Service"]["Type"] == "notify"
+    program = unit["Service"]["ExecStart"]
+    assert Path(program.split()[1]).stem in {example.stem for example in EXAMPLES}
+    verify = shutil.which("systemd-analyze")
+    if verify is not None:
+        copy = tmp_path / path.name
+        copy.write_text(path.read_text().replace(program, "/bin/true"))
+        done = subprocess.run([verify, "verify", copy], capture_output=True, text=True, check=False)
+        assert (done.returncode, done.stderr) == (0, "")

@@ -77,7 +77,7 @@ def _row(drawing: Picture, y: float, row: Told) -> None:
         half = 3.9 * len(name)
         below = x - half < place
         centre = max(x, _LEFT - 25 + half)
-        drawing.text((centre, y + (18 if below else -9)), name, kind="label code", hue=hue)
+        drawing.label((centre, y + (18 if below else -9)), name, hue)
         place = centre + half
 
 

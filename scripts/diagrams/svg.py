@@ -27,6 +27,9 @@ HUES: Final = {
     "grey": "#8a8f98",
 }
 
+_LETTER: Final = 7.3
+"""Pixels; as wide as a letter of the labels is."""
+
 _STYLE: Final = """\
 .vi-picture { max-width: 100%; height: auto; font: 13px system-ui, sans-serif;
   --ink: var(--color-foreground-primary, #1b1f24); --paper: var(--color-background-primary, #fff);
@@ -37,8 +40,7 @@ _STYLE: Final = """\
 .vi-picture .faint { fill: var(--faint); }
 .vi-picture .code { font-family: ui-monospace, monospace; font-size: 12px; }
 .vi-picture .bold { font-weight: 600; }
-.vi-picture .label { paint-order: stroke; stroke: var(--paper); stroke-width: 5px;
-  stroke-linejoin: round; }
+.vi-picture .under { fill: var(--paper); }
 .vi-picture .box { fill: var(--paper); stroke: var(--ink); stroke-width: 1.4px; }
 .vi-picture .group { fill: none; stroke: var(--faint); stroke-dasharray: 5 4; }
 .vi-picture .line { fill: none; stroke-width: 1.6px; stroke: var(--hue); }
@@ -136,8 +138,16 @@ class Picture:
     def labels(self, at: Point, lines: Sequence[str], hue: str = "") -> None:
         """Lines around a point, legible on whatever they cross."""
         for number, line in enumerate(lines):
-            y = at[1] - (len(lines) - 1) * 7.5 + number * 15 + 4
-            self.text((at[0], y), line, kind="label code", hue=hue)
+            self.label((at[0], at[1] - (len(lines) - 1) * 7.5 + number * 15 + 4), line, hue)
+
+    def label(self, at: Point, line: str, hue: str = "") -> None:
+        """A line of code on a ground of its own."""
+        width = _LETTER * len(line) + 4
+        self._add(
+            f'<rect class="under" x="{at[0] - width / 2:.1f}" y="{at[1] - 11:.1f}" '
+            f'width="{width:.1f}" height="14"/>'
+        )
+        self.text(at, line, kind="code", hue=hue)
 
     def line(self, start: Point, end: Point, *, hue: str = "", kind: str = "") -> None:
         """A straight line."""
