@@ -34,7 +34,7 @@ napoleon_numpy_docstring = False
 nitpick_ignore_regex = [
     (
         r"py:.*",
-        r"(anyio|_?asyncio|attr|builtins|collections|datetime|enum|libvirt|types|typing|uuid|xml)"
+        r"(anyio|_?asyncio|attr|builtins|ElementTree|collections|datetime|enum|libvirt|types|typing|uuid|xml)"
         r"(\..*)?",
     ),
     (r"py:.*", r"[A-Z][A-Za-z]*|[a-z]{1,10}Error|libvirtError"),  # the standard library's, bare
