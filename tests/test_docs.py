@@ -11,6 +11,7 @@ Of a fence of ``console`` each command exists, with the arguments it is given.
 
 from __future__ import annotations
 
+import importlib
 import importlib.util
 import os
 import re
@@ -26,6 +27,8 @@ import attrs
 import click
 import pytest
 
+import virtinformer.predicates
+import virtinformer.testing
 from tests.daemons import Daemon
 from virtinformer.cli import cli
 
@@ -239,3 +242,27 @@ def test_a_link_leads_to_a_file(page: Path) -> None:
     """Sphinx checks those within docs/; here are those that leave it, and those of README."""
     for target in re.findall(r"\]\((?!https?:|#)([^)#]+)(?:#[^)]*)?\)", page.read_text()):
         assert (page.parent / target).exists(), target
+
+
+# ------------------------------------------------------------------ reference
+
+
+def described() -> set[str]:
+    """The names in the reference, in full; of a module that documents itself, all of them."""
+    names: set[str] = set()
+    module = ""
+    for directive, name in re.findall(
+        r"^\.\. (\w+):: (\S+)$", (ROOT / "docs" / "reference.md").read_text(), re.M
+    ):
+        if directive == "currentmodule":
+            module = name
+        elif directive == "automodule":
+            names |= {f"{name}.{one}" for one in importlib.import_module(name).__all__}
+        else:
+            names.add(f"{module}.{name}")
+    return names
+
+
+def test_the_reference_has_every_public_name() -> None:
+    modules = [virtinformer, virtinformer.testing, virtinformer.predicates]
+    assert described() >= {f"{m.__name__}.{name}" for m in modules for name in m.__all__}
