@@ -8,6 +8,7 @@ log, a diff) it must not end a line, move a cursor or break the encoding.
 
 from __future__ import annotations
 
+import io
 import json
 import logging
 from collections.abc import Iterable
@@ -17,11 +18,16 @@ from uuid import UUID
 import attrs
 
 from tests.core.driving import GONE, Driver, shut_off
-from virtinformer import cli
 from virtinformer._core.model import Deleted, Delta, Domain, DomainEvent
 from virtinformer._core.store import Lister
 from virtinformer._core.vocabulary import DomainState, LifecycleType
 from virtinformer._libvirt.reads import agrees
+from virtinformer.cli import printable
+from virtinformer.cli.columns import Columns, Row
+from virtinformer.cli.diff import diff_lines
+from virtinformer.cli.lines import delta_line, event_line
+from virtinformer.cli.output import Output
+from virtinformer.cli.records import delta_record
 
 from .reader import Reader
 
@@ -30,6 +36,10 @@ __all__ = ["Named", "decode", "run"]
 UUIDS: Final = tuple(UUID(int=n) for n in (1, 2))
 DROPPED: Final = "".join(map(chr, (*range(1, 9), 11, 12, *range(14, 0x1A))))
 """What libvirt leaves out of XML (measured, 9.0.0; of 0x1a and above it forgot)."""
+
+
+OUTPUT: Final = Output(io.TextIOWrapper(io.BytesIO(), encoding="utf-8"), "never")
+"""What the command line writes to; nothing is written."""
 
 
 @attrs.frozen
@@ -96,22 +106,27 @@ def _check_store(driver: Driver, truth: dict[UUID, str]) -> None:
         bearers = [domain for domain in snapshot.values() if domain.name == name]
         assert found.resource_version == max(domain.resource_version for domain in bearers)
     assert lister.get_by_name("\ud801 nobody is called so") is None
+    shown = [printable(name) for name in truth.values()]
+    assert len(set(shown)) == len(set(truth.values())), "two names look alike"
 
 
 # ---------------------------------------------------------------------- where it is seen
 
 
 def _check_delta(delta: Delta) -> None:
-    _check_line(cli._delta_line(delta))
-    _check_line(cli._domain_line(delta.domain))
+    _check_line(delta_line(delta, OUTPUT))
+    for line in Columns(OUTPUT, wide=True).lines([Row(delta.domain)], delta.domain.observed_at):
+        _check_line(line)
+    for line in diff_lines(delta.diff(), OUTPUT):
+        _check_line(line.replace("\t", ""))
     _check_line(str(delta))
-    _check_record(cli._delta_record(delta, True), delta.domain)
+    _check_record(delta_record(delta, xml=True), delta.domain)
     _check_logged(delta)
     _check_diff(delta)
 
 
 def _check_event(event: DomainEvent) -> None:
-    _check_line(cli._event_line(event))
+    _check_line(event_line(event, OUTPUT))
     _check_line(str(event))
     record = _through_json(event.to_dict(xml=True))
     assert record["domain_name"] == _joined(event.domain_name)

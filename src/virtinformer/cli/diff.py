@@ -20,8 +20,8 @@ from .settings import Settings, options
 __all__ = ["diff", "diff_lines"]
 
 _STYLES: Final[tuple[tuple[str, Style], ...]] = (
-    ("---", {"bold": True}),
-    ("+++", {"bold": True}),
+    ("--- ", {"bold": True}),
+    ("+++ ", {"bold": True}),
     ("@@", {"fg": "cyan"}),
     ("+", {"fg": "green"}),
     ("-", {"fg": "red"}),

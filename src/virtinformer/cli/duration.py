@@ -12,11 +12,12 @@ from typing import Final
 
 import click
 
-__all__ = ["age", "duration", "seconds_of"]
+__all__ = ["age", "duration", "length", "seconds_of"]
 
 _UNITS: Final = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 _PART: Final = r"(\d+(?:\.\d*)?|\.\d+)(ms|[smhd])"
-_WHOLE: Final = re.compile(rf"(?:{_PART})+")
+_NUMBER: Final = re.compile(r"\d+(\.\d*)?|\.\d+", re.ASCII)
+_WHOLE: Final = re.compile(rf"(?:{_PART})+", re.ASCII)
 
 
 def seconds_of(text: str) -> float:
@@ -27,7 +28,7 @@ def seconds_of(text: str) -> float:
     """
     text = text.strip()
     sign, size = (-1.0, text[1:]) if text.startswith("-") else (1.0, text)
-    if re.fullmatch(r"\d+(\.\d*)?|\.\d+", size):
+    if _NUMBER.fullmatch(size):
         return sign * float(size)
     if not _WHOLE.fullmatch(size):
         raise ValueError(f"{text!r} is no duration; write 30, 30s, 5m or 1h30m")
@@ -41,6 +42,11 @@ def age(seconds: float) -> str:
         if whole < limit:
             return f"{whole // size}{unit}"
     return f"{whole // 86400}d"
+
+
+def length(seconds: float) -> str:
+    """A length of time as it would be written: short ones in milliseconds."""
+    return f"{seconds * 1000:.0f}ms" if seconds < 1 else f"{seconds:g}s"
 
 
 def duration(text: str) -> float:

@@ -40,8 +40,13 @@ def delta_line(delta: vi.Added | vi.Updated | vi.Deleted | vi.Synced, output: Ou
 
 
 def event_line(event: vi.DomainEvent, output: Output) -> str:
-    """When, what, to whom, and what is true since."""
-    when = output.paint(event.timestamp.isoformat(timespec="milliseconds"), dim=True)
+    """When, what, to whom, and what is true since.
+
+    On a terminal the time is that of the day, as it is where the person sits.
+    """
+    moment = event.timestamp
+    time = moment.astimezone().time() if output.is_terminal else moment
+    when = output.paint(time.isoformat(timespec="milliseconds"), dim=True)
     name = output.paint(output.shown(event.domain_name), bold=True)
     word = output.paint(output.shown(f"{event.type} {event.reason}".rstrip()), fg="cyan")
     mark = output.paint(" (inferred)", dim=True) if event.inferred else ""

@@ -90,16 +90,16 @@ class Picture:
 
     def __rich__(self) -> Group:
         """The table, what is missing from it, and the last line."""
-        room = max(1, self.height - 3)
+        room = max(0, self.height - 2)
         entries = chosen(list(self.entries), room)
-        missing = len(self.entries) - len(entries)
-        more = self._text(f"and {missing} more that did not change since" if missing else "")
-        more.truncate(self.width)
-        more.stylize("dim")
-        more.end = "\n"
+        missing = []
+        if len(entries) < len(self.entries):
+            entries = chosen(list(self.entries), max(0, room - 1))
+            count = len(self.entries) - len(entries)
+            missing = [Text(f"and {count} more", "dim", no_wrap=True, overflow="crop")][:room]
         # Filled up, so that the last line is the last.
-        empty = [Text("")] * (room - len(entries))
-        return Group(self._table(entries), *empty, more, self._footer())
+        empty = [Text("")] * (room - len(entries) - len(missing))
+        return Group(self._table(entries), *empty, *missing, self._footer())
 
     def _text(self, text: str, style: str | Style = "") -> Text:
         return Text(encodable(printable(text), self.encoding), style, no_wrap=True, end="")
@@ -133,7 +133,7 @@ class Picture:
         widths["STATE"] = max(4, widths["STATE"] - max(0, over))
 
     def _taken(self, widths: dict[str, int]) -> int:
-        return 1 + _GAP + sum(widths.values()) + _GAP * (len(widths) - 1) + _GAP
+        return 1 + _GAP + sum(widths.values()) + _GAP * (len(widths) - 1)
 
     def _cell(self, entry: Entry, name: str) -> str:
         text = entry.told if name == "TOLD BY" else CELLS[name](entry.row, self.time)
@@ -166,11 +166,15 @@ class Picture:
 
     def _footer(self) -> Text:
         line = Text(no_wrap=True, end="")
-        for number, part in enumerate(self._parts()):
-            gap = "  " if number else ""
+        for part in self._parts():
+            gap = "  " if line else ""
+            if not line:
+                part.truncate(self.width)
             if line.cell_len + len(gap) + part.cell_len > self.width:
-                break
+                return line
             line.append(gap).append_text(part)
+        if not self.health.connected:
+            line.append_text(self._reason(self.width - line.cell_len))
         return line
 
     def _parts(self) -> Iterator[Text]:
@@ -182,24 +186,23 @@ class Picture:
             yield self._text("AWAY", "bold white on red")
         words = "synced" if health.synced else "not synced"
         yield self._text(words, "green" if health.synced else "yellow")
-        stale = self._text(f"stale {age(health.staleness)}")
-        stale.stylize("yellow" if health.staleness >= 1 else "dim")
-        yield stale
+        stale = "yellow" if health.staleness >= 1 else "dim"
+        yield self._text(f"stale {age(health.staleness)}", stale)
         yield self._text(f"version {self.version}")
         yield self._text(
             f"reconnects {health.reconnects}", "yellow" if health.reconnects else "dim"
         )
-        yield self._text(f"{len(self.entries)} domains")
         if health.connected:
+            yield self._text(f"{len(self.entries)} domains")
             yield self._text(self.host, "dim")
             yield self._text("Ctrl-C ends", "dim")
-        else:
-            yield self._reason()
 
-    def _reason(self) -> Text:
-        text = self._text(reason_of(self.health.last_error), "red")
-        text.truncate(max(10, self.width - 60))
-        return text
+    def _reason(self, room: int) -> Text:
+        """Why the host is away, as far as there is room."""
+        text = encodable(reason_of(self.health.last_error), self.encoding)
+        if room < 10 or not text:
+            return Text("")
+        return Text(f"  {self._cut(text, room - 2)}", "red")
 
 
 _COLUMNS: Final = (*CELLS, "TOLD BY")

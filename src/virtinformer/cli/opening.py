@@ -117,9 +117,9 @@ class Progress:
         seconds = age(PATIENCE + self._turns * PACE)
         if health.connected:
             return f"Reading the domains of {self._host} … {seconds}"
-        reason = reason_of(health.last_error)
-        because = f" ({reason})" if reason else ""
-        return f"Connecting to {self._host} … {seconds}{because}"
+        if health.last_error is not None:
+            return f"Not connected yet, {seconds}: {reason_of(health.last_error)}"
+        return f"Connecting to {self._host} … {seconds}"
 
     def _write(self, text: str) -> None:
         with contextlib.suppress(OSError):

@@ -69,7 +69,7 @@ class Output:
 
     def paint(self, text: str, **style: Unpack[Style]) -> str:
         """The text in colours (those of `click.style`), where there are any."""
-        return click.style(text, **style) if self.colour else text
+        return click.style(text, **style) if self.colour and style else text
 
     def line(self, text: str) -> None:
         """Say a line. It must be fit to be shown already."""

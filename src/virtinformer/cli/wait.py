@@ -20,7 +20,7 @@ from click.shell_completion import CompletionItem
 import virtinformer as vi
 
 from .completion import complete_names
-from .duration import age, duration
+from .duration import duration, length
 from .opening import note, opened
 from .output import Output, is_terminal
 from .records import domain_record
@@ -173,7 +173,8 @@ def wait(names: tuple[str, ...], condition: Condition, timeout: float, kind: str
                     await _until_met(informer, targets, say, once=timeout == 0)
         except TimeoutError:
             late = ", ".join(output.shown(target.name) for target in targets)
-            note(f"Error: after {age(timeout)} still not {condition.text}: {late}")
+            after = f"after {length(timeout)} " if timeout else ""
+            note(f"Error: {after}still not {condition.text}: {late}")
             raise click.exceptions.Exit(TIMED_OUT) from None
 
     run(work)

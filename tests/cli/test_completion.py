@@ -1,0 +1,83 @@
+"""What a shell offers."""
+
+from __future__ import annotations
+
+import shlex
+import subprocess
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from tests.cli.commands import URI, run
+from tests.daemons import Daemon, domain_xml
+from virtinformer.cli import cli
+
+
+def completed(line: str, shell: str = "bash") -> list[str]:
+    words = shlex.split(line)
+    if line.endswith(" "):
+        words.append("")
+    variables = {
+        "_VIRTINFORMER_COMPLETE": f"{shell}_complete",
+        "COMP_WORDS": line,
+        "COMP_CWORD": str(len(words) - 1),
+    }
+    done = run(**variables)
+    assert done.stderr == ""
+    return [found.partition(",")[2] for found in done.stdout.splitlines() if found]
+
+
+def test_commands_options_and_names_are_completed() -> None:
+    assert completed("virtinformer wa") == ["watch", "wait"]
+    assert completed("virtinformer get --wh") == ["--where"]
+    assert completed(f"virtinformer -c {URI} get te") == ["test"]
+    assert completed(f"virtinformer get -c {URI} te") == ["test"]
+    assert completed(f"virtinformer -c {URI} wait test --for state=r") == ["state=running"]
+    assert completed(f"virtinformer -c {URI} get test ") == []
+
+
+def test_only_names_that_are_plain_words_are_completed(tmp_path: Path) -> None:
+    names = ["web-1", "; rm -rf ~", "$(id)", "a b", "-o", "\u202eweb", "web:1", "web_2.x"]
+    nodes = "".join(domain_xml(name) for name in map(escaped, names)).replace("'qemu'", "'test'")
+    file = tmp_path / "host.xml"
+    file.write_text(f"<node>{nodes}</node>", "utf-8")
+    assert completed(f"virtinformer -c test://{file} get ") == ["web-1", "web_2.x"]
+
+
+def escaped(name: str) -> str:
+    return name.replace("&", "&amp;").replace("<", "&lt;")
+
+
+def test_no_name_is_fetched_over_a_network_or_from_a_host_that_is_not_there() -> None:
+    assert completed("virtinformer -c qemu+ssh://nowhere.invalid/system get ") == []
+    assert completed("virtinformer -c nonsense:/// get ") == []
+    assert completed("virtinformer get ") == []
+
+
+def test_a_host_that_hangs_does_not_hang_the_shell(own_daemon: Daemon) -> None:
+    own_daemon.stop()
+    try:
+        assert completed(f"virtinformer -c {own_daemon.uri} get ") == []
+    finally:
+        own_daemon.cont()
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_the_script_for_a_shell(shell: str) -> None:
+    result = CliRunner().invoke(cli, ["completion", shell])
+    assert result.exit_code == 0
+    assert f"_VIRTINFORMER_COMPLETE={shell}_complete" in result.output
+
+
+def test_a_shell_takes_the_script() -> None:
+    script = run("completion", "bash").stdout
+    done = subprocess.run(
+        ["bash", "-c", f"{script}\ncomplete -p virtinformer"],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=30,
+    )
+    assert done.returncode == 0, done.stderr
+    assert "virtinformer" in done.stdout
