@@ -23,7 +23,7 @@ def read(folder: Path) -> dict[UUID, str]:
     for path in folder.glob("*.xml"):
         try:
             xml = path.read_text()
-            wanted[UUID(ElementTree.fromstring(xml).findtext("uuid", ""))] = xml
+            wanted[UUID(ElementTree.fromstring(xml).findtext("uuid", "").strip())] = xml
         except (OSError, SyntaxError, ValueError) as error:  # perhaps it is being written
             print("-", path, error)
     return wanted

@@ -9,6 +9,7 @@ import logging
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from random import Random
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -19,7 +20,7 @@ import virtinformer as vi
 from tests.guarantees.witness import now
 from tests.loops import every_loop, virtual_time
 from virtinformer.predicates import generation_changed, name
-from virtinformer.testing import FakeHost
+from virtinformer.testing import FakeHost, Faults
 from virtinformer.workers import PATIENCE
 
 FIXED = vi.Backoff(1.0, 8.0)
@@ -321,6 +322,23 @@ async def test_keys_that_cannot_be_had_are_asked_for_again(
             assert work.keys == [wanted]
         assert controller.statistics().key_errors == 1
     assert "The keys of controller audit cannot be had" in caplog.text
+
+
+@virtual_time
+async def test_keys_that_are_still_to_be_had_when_it_ends(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    async def keys() -> list[UUID]:
+        await asyncio.sleep(1e9)
+        return []
+
+    async with FakeHost().connect() as informer:
+        controller = controlled(informer, Work(), keys=keys, resync_period=1.0)
+        async with running(controller):
+            pass
+        assert now() < 1
+        assert controller.statistics().key_errors == 0
+    assert not caplog.records
 
 
 # ---------------------------------------------------------------------- failure and again
@@ -846,6 +864,67 @@ async def test_it_belongs_to_one_loop() -> None:
             assert len(errors) == 2
             with pytest.raises(TypeError, match=r"enqueue\(\) takes a uuid\.UUID, not 'web'"):
                 controller.enqueue("web")  # type: ignore[arg-type]
+
+
+# ---------------------------------------------------------------------- on a bad day
+
+
+@virtual_time
+@pytest.mark.parametrize("seed", range(5))
+async def test_in_the_end_all_is_as_it_should_be(seed: int) -> None:
+    """Events are lost and swapped, reads and steps fail, the daemon dies: it takes longer."""
+    random = Random(seed)
+    host = FakeHost(
+        seed=seed,
+        faults=Faults(
+            event_loss=0.2,
+            event_duplicate=0.2,
+            event_reorder=0.2,
+            read_failure=0.1,
+            read_tear=0.1,
+            read_delay=(0.0, 0.3),
+            connection_loss=0.01,
+        ),
+    )
+    wanted = {uuid4(): f"d{number}" for number in range(10)}
+
+    async def reconcile(uuid: UUID, informer: vi.DomainInformer) -> vi.Result | None:
+        if uuid not in wanted:
+            return None
+        await asyncio.sleep(random.random())
+        if random.random() < 0.3:
+            raise OSError("the host is moody")
+        domain = informer.get(uuid)
+        # The host refuses what is not so, as libvirt does: then the view was behind it.
+        if domain is None:
+            host.define(wanted[uuid], uuid=uuid)
+        elif not domain.active:
+            host.start(uuid)
+        return vi.Result(requeue_after=20.0)
+
+    def meddle(uuid: UUID) -> None:
+        content = host.domains.get(uuid)
+        if content is None:
+            return
+        if content.id >= 0:
+            host.destroy(uuid)
+        if random.random() < 0.5:
+            host.undefine(uuid)
+
+    async with host.connect(resync_period=10.0) as informer:
+        controller = vi.Controller(
+            informer, reconcile, workers=3, keys=lambda: wanted, resync_period=15.0, random=certain
+        )
+        async with running(controller):
+            for _ in range(200):
+                meddle(random.choice([*wanted]))
+                await asyncio.sleep(random.random())
+            host.restart()
+            host.faults = Faults()
+            await asyncio.sleep(120)
+            assert set(host.domains) == set(wanted)
+            assert all(domain.id >= 0 for domain in host.domains.values())
+            assert controller.statistics().reconciles["error"] > 10
 
 
 # ---------------------------------------------------------------------- statistics

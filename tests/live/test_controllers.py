@@ -77,8 +77,11 @@ async def scene(daemon: Daemon) -> AsyncIterator[Scene]:
         yield Scene(daemon, hands, informer)
 
 
-async def test_domains_that_crash_are_restarted(clean_qemu: Daemon) -> None:
+async def test_domains_that_crash_are_restarted(
+    clean_qemu: Daemon, monkeypatch: pytest.MonkeyPatch
+) -> None:
     example = load("restart_crashed")
+    monkeypatch.setattr(example, "SETTLE", 0.2)
     async with scene(clean_qemu) as host:
         crashed_before = await host.define(domain_xml())
         await host.does(crashed_before, libvirt.virDomain.create)
@@ -96,6 +99,18 @@ async def test_domains_that_crash_are_restarted(clean_qemu: Daemon) -> None:
             last = await host.kill(crashed_before)
             await host.rises_again(crashed_before, last)
             await host.is_off(stopped)
+
+
+async def test_the_daemon_is_restarted_meanwhile(own_daemon: Daemon) -> None:
+    example = load("restart_crashed")
+    async with scene(own_daemon) as host, at_work(example.main(own_daemon.uri)):
+        uuid = await host.define(domain_xml())
+        await host.does(uuid, libvirt.virDomain.create)
+        await asyncio.to_thread(own_daemon.kill)
+        os.kill(pid_of(own_daemon, uuid), signal.SIGKILL)
+        await asyncio.to_thread(own_daemon.start)
+        await host.until(uuid, lambda domain: not domain.active)
+        await host.until(uuid, lambda domain: domain.active)
 
 
 def file_of(folder: Path, memory_kib: int = 32768) -> tuple[Path, UUID]:
