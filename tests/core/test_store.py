@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+from uuid import UUID
+
 import pytest
 
 from virtinformer._core.model import Domain
+from virtinformer._core.shelves import SHELVES
 from virtinformer._core.store import History, Lister, Store
 
 from .driving import A, B, C
@@ -38,15 +42,24 @@ def test_a_snapshot_never_changes() -> None:
         after[A] = a  # type: ignore[index]
 
 
+A2, A3 = (UUID(int=A.int + number * SHELVES) for number in (1, 2))
+"""On the same shelf as A."""
+
+
+def shelves_of(holder: Any) -> set[int]:
+    """Which dictionaries it holds."""
+    return {id(shelf) for shelf in holder._domains._shelves}
+
+
 def test_snapshots_share_until_something_is_written() -> None:
     store = filled(make(A, 1))
     first, second = store.snapshot(), store.snapshot()
-    assert first._domains is second._domains is store._domains
-    store.apply(add(make(B, 2)))
-    assert store._domains is not first._domains
-    written = store._domains
-    store.apply(add(make(C, 3)))
-    assert store._domains is written, "copied without need"
+    assert shelves_of(first) == shelves_of(second) == shelves_of(store)
+    store.apply(add(make(A2, 2)))
+    assert len(shelves_of(store) - shelves_of(first)) == 1
+    written = shelves_of(store)
+    store.apply(add(make(A3, 3)))
+    assert shelves_of(store) == written, "copied without need"
 
 
 def test_its_length_is_the_number_of_domains() -> None:
@@ -60,7 +73,7 @@ def test_an_event_alone_leaves_the_dictionary_shared() -> None:
     store = filled(make(A, 1))
     snapshot = store.snapshot()
     store.apply(afterword(event(make(B, 2))))
-    assert store._domains is snapshot._domains
+    assert shelves_of(store) == shelves_of(snapshot)
     assert store.resource_version == 2
     assert snapshot.resource_version == 1
 

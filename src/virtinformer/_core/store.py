@@ -4,8 +4,8 @@ One writer, many readers. The `Store` is written by the reflector alone, a
 `Change` at a time; a `Lister` reads it and can do nothing else (kube-rs calls the
 pair writer and reader, client-go calls the second one lister).
 
-A `Snapshot` shares the dictionary of the store and costs the same at 10 and at
-100,000 domains; the first write after it copies the dictionary.
+A `Snapshot` shares what the store holds and costs the same at 10 and at 100,000
+domains; a write after it copies a small part (see `shelves`).
 
 The `History` is a ring of the last changes. It can tell everything that came
 after a version as long as nothing of that was pushed out of the ring.
@@ -20,7 +20,6 @@ from collections.abc import (
     ItemsView,
     Iterable,
     Iterator,
-    KeysView,
     Mapping,
     ValuesView,
 )
@@ -29,6 +28,7 @@ from typing import Final
 from uuid import UUID
 
 from .model import Change, Deleted, Domain
+from .shelves import Shelves, by_uuid
 
 __all__ = ["History", "Indexer", "Lister", "Snapshot", "Store"]
 
@@ -46,7 +46,9 @@ class Snapshot(Mapping[UUID, Domain]):
 
     __slots__ = ("_domains", "_resource_version")
 
-    def __init__(self, domains: dict[UUID, Domain], resource_version: int) -> None:
+    def __init__(
+        self, domains: Shelves[UUID, Domain] | Mapping[UUID, Domain], resource_version: int
+    ) -> None:
         self._domains = domains
         self._resource_version = resource_version
 
@@ -56,6 +58,8 @@ class Snapshot(Mapping[UUID, Domain]):
         return self._resource_version
 
     def __getitem__(self, uuid: UUID) -> Domain:
+        if not isinstance(uuid, UUID):
+            raise KeyError(uuid)
         return self._domains[uuid]
 
     def __iter__(self) -> Iterator[UUID]:
@@ -64,22 +68,32 @@ class Snapshot(Mapping[UUID, Domain]):
     def __len__(self) -> int:
         return len(self._domains)
 
-    # What `Mapping` has would look every key up.
-
-    def keys(self) -> KeysView[UUID]:
-        """The UUIDs."""
-        return self._domains.keys()
-
     def values(self) -> ValuesView[Domain]:
-        """The domains."""
-        return self._domains.values()
+        """The domains, in no order."""
+        return _Values(self)
 
     def items(self) -> ItemsView[UUID, Domain]:
-        """Pairs of both."""
-        return self._domains.items()
+        """Pairs of both, in no order."""
+        return _Items(self)
 
     def __repr__(self) -> str:
         return f"<Snapshot of {len(self)} domains at version {self.resource_version}>"
+
+
+class _Values(ValuesView[Domain]):
+    """Does not look every key up, as that of `Mapping` does."""
+
+    _mapping: Snapshot
+
+    def __iter__(self) -> Iterator[Domain]:
+        return iter(self._mapping._domains.values())
+
+
+class _Items(ItemsView[UUID, Domain]):
+    _mapping: Snapshot
+
+    def __iter__(self) -> Iterator[tuple[UUID, Domain]]:
+        return iter(self._mapping._domains.items())
 
 
 class _Index:
@@ -88,8 +102,8 @@ class _Index:
     def __init__(self, indexer: Indexer) -> None:
         self._indexer = indexer
         # Under most values there is one domain, which needs no dictionary of its own.
-        self._found: dict[Hashable, Domain | dict[UUID, Domain]] = {}
-        self._values: dict[UUID, tuple[Hashable, ...]] = {}
+        self._found: Shelves[Hashable, Domain | dict[UUID, Domain]] = Shelves()
+        self._values: Shelves[UUID, tuple[Hashable, ...]] = Shelves(by_uuid)
 
     def put(self, domain: Domain) -> None:
         # Each once: two network cards may be in the same network.
@@ -98,25 +112,27 @@ class _Index:
             self.remove(domain.uuid)
             self._values[domain.uuid] = values
         for value in values:
-            found = self._found.setdefault(value, domain)
+            found = self._found.get(value)
             if isinstance(found, dict):
                 found[domain.uuid] = domain
-            elif found.uuid == domain.uuid:
+            elif found is None or found.uuid == domain.uuid:
                 self._found[value] = domain
             else:
                 self._found[value] = {found.uuid: found, domain.uuid: domain}
 
     def remove(self, uuid: UUID) -> None:
         # The values are remembered, not asked for again: an indexer may have changed its mind.
-        for value in self._values.pop(uuid, ()):
+        for value in self._values.get(uuid) or ():
             found = self._found[value]
             if isinstance(found, dict):
                 del found[uuid]
             if not isinstance(found, dict) or not found:
                 del self._found[value]
+        if uuid in self._values:
+            del self._values[uuid]
 
     def find(self, value: Hashable) -> list[Domain]:
-        found = self._found.get(value, {})
+        found = self._found.get(value) or {}
         return list(found.values()) if isinstance(found, dict) else [found]
 
 
@@ -148,8 +164,7 @@ class Store:
     """The writer. Promise: versions only grow, and every change is whole when it can be seen."""
 
     def __init__(self, indexers: Mapping[str, Indexer], history: int) -> None:
-        self._domains: dict[UUID, Domain] = {}
-        self._shared = False
+        self._domains: Shelves[UUID, Domain] = Shelves(by_uuid)
         self._names = _Index(lambda domain: (domain.name,))
         self._indexes = {name: _Index(indexer) for name, indexer in indexers.items()}
         self.history: Final = History(history)
@@ -168,21 +183,14 @@ class Store:
             self._put(change.delta.domain)
 
     def _put(self, domain: Domain) -> None:
-        self._own()[domain.uuid] = domain
+        self._domains[domain.uuid] = domain
         for index in (self._names, *self._indexes.values()):
             index.put(domain)
 
     def _remove(self, uuid: UUID) -> None:
-        del self._own()[uuid]
+        del self._domains[uuid]
         for index in (self._names, *self._indexes.values()):
             index.remove(uuid)
-
-    def _own(self) -> dict[UUID, Domain]:
-        """The dictionary, to be written to: a copy, if a snapshot holds the other one."""
-        if self._shared:
-            self._domains = self._domains.copy()
-            self._shared = False
-        return self._domains
 
     def get(self, uuid: UUID) -> Domain | None:
         """The domain with that UUID."""
@@ -205,8 +213,7 @@ class Store:
 
     def snapshot(self) -> Snapshot:
         """All domains now; the cost does not depend on their number."""
-        self._shared = True
-        return Snapshot(self._domains, self.resource_version)
+        return Snapshot(self._domains.share(), self.resource_version)
 
 
 class Lister:

