@@ -48,7 +48,7 @@ if TYPE_CHECKING:
         VirtInformerError,
     )
     from .handlers import Registration
-    from .health import Health, Statistics
+    from .health import Health, Statistics, SubscriberQueue
     from .informer import DomainInformer
     from .streams import DeltaStream, EventStream
     from .workers import Result
@@ -86,6 +86,7 @@ __all__ = [
     "Snapshot",
     "StateReason",
     "Statistics",
+    "SubscriberQueue",
     "Synced",
     "Updated",
     "VersionExpired",
@@ -125,6 +126,7 @@ _HOMES = {
     "Snapshot": "_core.store",
     "StateReason": "_core.vocabulary",
     "Statistics": "health",
+    "SubscriberQueue": "health",
     "Synced": "_core.model",
     "Updated": "_core.model",
     "VersionExpired": "exceptions",

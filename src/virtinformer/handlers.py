@@ -14,7 +14,7 @@ import inspect
 import logging
 from collections.abc import Callable
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 from ._core.fifo import SKIPPED, DeltaFifo, EventFifo, Skipped
 from ._core.model import Added, Change, Deleted, Delta, Domain, DomainEvent, Synced, Updated
@@ -81,8 +81,12 @@ class Registration:
     `aclose` has returned it is not running and will not run.
 
     Attributes:
+        kind: what it is called in statistics.
+        name: what its handler is called there and in the log.
         errors: how many exceptions the handler has raised.
     """
+
+    kind: ClassVar[str] = "handler"
 
     def __init__(
         self,
@@ -91,7 +95,7 @@ class Registration:
         deltas: DeltaFifo,
         new_events: Callable[[], EventFifo],
     ) -> None:
-        self._name = name
+        self.name: str = name
         self._calls = calls
         self._deltas = deltas
         self._new_events = new_events
@@ -160,7 +164,7 @@ class Registration:
         _logger.critical(
             "Handler %s swallows its cancellation: it still runs, %g s after it was told "
             "to end, and the informer is closed without it. Let it raise CancelledError again",
-            self._name,
+            self.name,
             seconds,
         )
 
@@ -182,7 +186,7 @@ class Registration:
     def _fail_synced(self) -> None:
         if not self._synced.done():
             self._synced.set_exception(
-                NotSynced(f"the registration of {self._name} was closed before it was synced")
+                NotSynced(f"the registration of {self.name} was closed before it was synced")
             )
             # Nobody may have been waiting; then the exception is no news.
             self._synced.exception()
@@ -190,7 +194,7 @@ class Registration:
     def _ended(self, task: asyncio.Task[None]) -> None:
         self._fail_synced()
         if not task.cancelled() and task.exception() is not None:
-            _logger.critical("The task of handler %s died", self._name, exc_info=task.exception())
+            _logger.critical("The task of handler %s died", self.name, exc_info=task.exception())
 
     async def _run(self) -> None:
         while not self._closing:
@@ -275,7 +279,7 @@ class Registration:
         _logger.warning(
             "Handler %s blocked the event loop for %.1f s: let it await, "
             "or do its work in asyncio.to_thread",
-            self._name,
+            self.name,
             blocked,
         )
 
@@ -284,7 +288,7 @@ class Registration:
         _logger.error(
             "%s of handler %s failed for %s",
             method,
-            self._name,
+            self.name,
             about,
             exc_info=(type(error), error, error.__traceback__),
         )
@@ -295,7 +299,7 @@ class Registration:
         self.errors += 1
         _logger.error(
             "Handler %s was too slow: it is not called for events from version %d to now",
-            self._name,
+            self.name,
             self._events.overflowed,
         )
         self._events = self._new_events()

@@ -7,9 +7,10 @@ from datetime import datetime
 
 import attrs
 
+from ._core.histogram import Histogram
 from ._core.model import DeltaSource
 
-__all__ = ["Health", "Statistics"]
+__all__ = ["Health", "Statistics", "SubscriberQueue"]
 
 
 @attrs.frozen
@@ -39,6 +40,25 @@ class Health:
 
 
 @attrs.frozen
+class SubscriberQueue:
+    """What waits for the subscribers of one kind and name.
+
+    Attributes:
+        kind: ``"handler"``, ``"watch"`` or ``"events"``.
+        name: of a handler: of its function or class; of the others: nothing.
+        subscribers: how many there are.
+        queued: how many deltas and events wait for all of them together.
+        longest: how many wait for the one that is behind the farthest.
+    """
+
+    kind: str
+    name: str
+    subscribers: int
+    queued: int
+    longest: int
+
+
+@attrs.frozen
 class Statistics:
     """Totals since the informer was opened, and sizes now.
 
@@ -62,6 +82,17 @@ class Statistics:
         handler_errors: exceptions that handlers raised.
         callable_errors: exceptions that predicates of registrations, indexers
             and the transform raised.
+        lookups_repeated: look-ups that were repeated because their answer would
+            soon be another one (an event said that the domain exists, and it
+            was not found yet).
+        read_time: how long reads of one domain took, in seconds, from when they
+            began until the host had answered.
+        list_time: how long bulk reads took that came through, in seconds.
+        deltas_by_type: how many deltas were of which type (``"Added"``, …) and
+            came of which source.
+        events_by_type: how many events that subscribers were offered were of
+            which type (``"Started"``, …), and inferred or not.
+        queues: what waits for whom.
     """
 
     domains: int
@@ -81,3 +112,9 @@ class Statistics:
     queued: int
     handler_errors: int
     callable_errors: int
+    lookups_repeated: int
+    read_time: Histogram
+    list_time: Histogram
+    deltas_by_type: Mapping[tuple[str, DeltaSource], int]
+    events_by_type: Mapping[tuple[str, bool], int]
+    queues: tuple[SubscriberQueue, ...]

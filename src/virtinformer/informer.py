@@ -213,8 +213,13 @@ class DomainInformer:
         return self._lister.resource_version
 
     @property
+    def name(self) -> str:
+        """What the host is called: its URI, without the passwords in it."""
+        return self._source.name
+
+    @property
     def health(self) -> Health:
-        """Whether the state is current; also while the host is away."""
+        """Whether the state is current; also while the host is away; from any thread."""
         reflector = self._reflector
         now = self._loop.time() if self._loop is not None else 0.0
         contact = reflector.last_contact
@@ -231,9 +236,9 @@ class DomainInformer:
         )
 
     def statistics(self) -> Statistics:
-        """What was counted since the informer was opened, and sizes now."""
+        """What was counted since the informer was opened, and sizes now; from any thread."""
         counters = self._reflector.counters
-        subscribers = list(self._subscribers)
+        queues = self._subscribers.queues
         return Statistics(
             domains=len(self._store),
             resource_version=self._store.resource_version,
@@ -248,10 +253,16 @@ class DomainInformer:
             lists=counters.lists,
             list_errors=counters.list_errors,
             deltas=dict(counters.deltas),
-            subscribers=len(subscribers),
-            queued=sum(len(subscriber) for subscriber in subscribers),
+            subscribers=sum(queue.subscribers for queue in queues),
+            queued=sum(queue.queued for queue in queues),
             handler_errors=self._subscribers.handler_errors,
             callable_errors=self._containment.errors,
+            lookups_repeated=counters.lookups_repeated,
+            read_time=counters.read_time.histogram,
+            list_time=counters.list_time.histogram,
+            deltas_by_type=dict(counters.delta_types),
+            events_by_type=dict(counters.event_types),
+            queues=queues,
         )
 
     # ------------------------------------------------------------------ streams

@@ -11,7 +11,7 @@ import asyncio
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from types import TracebackType
-from typing import Generic, Self, TypeVar
+from typing import ClassVar, Generic, Self, TypeVar
 
 from ._core.fifo import SKIPPED, DeltaFifo, EventFifo, Skipped
 from ._core.model import Change, Delta, DomainEvent, Synced
@@ -58,7 +58,14 @@ class Stream(ABC, Generic[T]):
     Promise: nothing is lost if the iteration is cancelled while it waits. When
     the informer is closed what waits is still given, and then the iteration ends.
     After `aclose` nothing more is given, and nobody fills the queue any longer.
+
+    Attributes:
+        kind: what it is called in statistics: by the method that makes it.
+        name: nothing; only handlers have one.
     """
+
+    kind: ClassVar[str]
+    name: ClassVar[str] = ""
 
     def __init__(self) -> None:
         self._loop = asyncio.get_running_loop()
@@ -142,6 +149,8 @@ class Stream(ABC, Generic[T]):
 class DeltaStream(Stream[Delta | Synced]):
     """The deltas of one subscriber, made by `DomainInformer.watch`."""
 
+    kind = "watch"
+
     def __init__(self, fifo: DeltaFifo) -> None:
         super().__init__()
         self._fifo = fifo
@@ -162,6 +171,8 @@ class DeltaStream(Stream[Delta | Synced]):
 
 class EventStream(Stream[DomainEvent]):
     """The events of one subscriber, made by `DomainInformer.events`."""
+
+    kind = "events"
 
     def __init__(self, fifo: EventFifo) -> None:
         super().__init__()

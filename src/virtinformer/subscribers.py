@@ -8,8 +8,11 @@ import weakref
 from collections.abc import Iterator
 from typing import Any, Final
 
+import attrs
+
 from ._core.model import Change
 from .handlers import Registration
+from .health import SubscriberQueue
 from .streams import Stream
 
 __all__ = ["Subscribers"]
@@ -19,6 +22,17 @@ PATIENCE: Final = 5.0
 
 Ending = dict[asyncio.Task[None], Registration]
 """The tasks of handlers that are told to end."""
+
+
+@attrs.frozen
+class _Handlers:
+    """The registrations, and what those counted that are closed.
+
+    Replaced as a whole: another thread that looks never sees an error twice or not at all.
+    """
+
+    registrations: tuple[Registration, ...] = ()
+    past_errors: int = 0
 
 
 class Subscribers:
@@ -34,8 +48,7 @@ class Subscribers:
         # addresses: what happens on a made-up host is the same each time.
         self._streams: weakref.WeakValueDictionary[int, Stream[Any]] = weakref.WeakValueDictionary()
         self._numbers = itertools.count()
-        self._registrations: dict[Registration, None] = {}
-        self._past_errors = 0
+        self._handlers = _Handlers()
 
     def add_stream(self, stream: Stream[Any]) -> None:
         """Let a stream hear of what happens from now on, until it is closed or dropped."""
@@ -45,15 +58,16 @@ class Subscribers:
 
     def add_registration(self, registration: Registration) -> None:
         """Let a registration hear of what happens from now on, until it is closed."""
-        self._registrations[registration] = None
+        registrations = (*self._handlers.registrations, registration)
+        self._handlers = attrs.evolve(self._handlers, registrations=registrations)
         registration.when_closed(self._forget)
 
     def _leave(self, number: int) -> None:
         self._streams.pop(number, None)
 
     def _forget(self, registration: Registration) -> None:
-        del self._registrations[registration]
-        self._past_errors += registration.errors
+        left = tuple(each for each in self._handlers.registrations if each is not registration)
+        self._handlers = _Handlers(left, self._handlers.past_errors + registration.errors)
 
     def deliver(self, change: Change) -> None:
         """Put a change into every queue."""
@@ -61,13 +75,27 @@ class Subscribers:
             subscriber.push(change)
 
     def __iter__(self) -> Iterator[Stream[Any] | Registration]:
-        yield from list(self._streams.values())
-        yield from self._registrations
+        # A list, made in one step: another thread may look, and a stream may go at any moment.
+        streams = [reference() for reference in self._streams.valuerefs()]
+        yield from (stream for stream in streams if stream is not None)
+        yield from self._handlers.registrations
 
     @property
     def handler_errors(self) -> int:
         """How many exceptions handlers have raised."""
-        return self._past_errors + sum(registration.errors for registration in self._registrations)
+        handlers = self._handlers
+        return handlers.past_errors + sum(each.errors for each in handlers.registrations)
+
+    @property
+    def queues(self) -> tuple[SubscriberQueue, ...]:
+        """What waits, for each kind and name of subscriber."""
+        depths: dict[tuple[str, str], list[int]] = {}
+        for subscriber in self:
+            depths.setdefault((subscriber.kind, subscriber.name), []).append(len(subscriber))
+        return tuple(
+            SubscriberQueue(kind, name, len(each), sum(each), max(each))
+            for (kind, name), each in depths.items()
+        )
 
     def close(self, closer: asyncio.Task[Any] | None) -> Ending:
         """End every stream, and begin to end every handler; return whose end to `wait` for.
@@ -78,7 +106,7 @@ class Subscribers:
         for stream in list(self._streams.values()):
             stream.close()
         # All at once: one handler that takes its time to end does not prolong another's life.
-        stopped = [(each.stop(closer), each) for each in self._registrations]
+        stopped = [(each.stop(closer), each) for each in self._handlers.registrations]
         return {task: registration for task, registration in stopped if task is not None}
 
     async def wait(self, ending: Ending) -> None:
