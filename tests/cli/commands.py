@@ -15,6 +15,9 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Final
 
 import pyte
+from click.testing import CliRunner
+
+from virtinformer.cli import cli
 
 URI: Final = "test:///default"
 PATIENCE: Final = 30.0
@@ -37,8 +40,18 @@ def command(*arguments: str) -> list[str]:
     return [sys.executable, "-W", "error", "-m", "virtinformer", *arguments]
 
 
-def run(*arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
-    """Run it to its end, in pipes."""
+def run(*arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run it to its end in this process, which is quicker than `run_alone`."""
+    nothing = {key: None for key in os.environ if key not in environment()}
+    result = CliRunner().invoke(cli, arguments, env=nothing, prog_name="virtinformer")
+    if result.exception is not None and not isinstance(result.exception, SystemExit):
+        raise result.exception
+    status = result.exit_code
+    return subprocess.CompletedProcess(arguments, status, result.stdout, result.stderr)
+
+
+def run_alone(*arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
+    """Run it to its end in a process of its own, in pipes."""
     return subprocess.run(
         command(*arguments),
         capture_output=True,

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from tests.cli.commands import URI, run
+from tests.cli.commands import URI, run, run_alone
 from tests.daemons import Daemon, domain_xml
 from virtinformer.cli import cli
 
@@ -23,7 +23,7 @@ def completed(line: str, shell: str = "bash") -> list[str]:
         "COMP_WORDS": line,
         "COMP_CWORD": str(len(words) - 1),
     }
-    done = run(**variables)
+    done = run_alone(**variables)
     assert done.stderr == ""
     return [found.partition(",")[2] for found in done.stdout.splitlines() if found]
 

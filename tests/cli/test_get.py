@@ -9,7 +9,7 @@ from xml.etree import ElementTree
 import pytest
 import yaml
 
-from tests.cli.commands import URI, line_of, run, running, terminal
+from tests.cli.commands import URI, line_of, run, run_alone, running, terminal
 from tests.daemons import Daemon, domain_xml
 
 # XML cannot hold an escape character, but the one-byte form of ESC [ it can.
@@ -88,7 +88,7 @@ def test_xml_of_one_is_a_document_and_so_is_that_of_all(hosts: str) -> None:
 
 
 def test_a_terminal_that_has_not_got_a_character_is_shown_its_number(hosts: str) -> None:
-    done = run("get", "-c", hosts, PYTHONIOENCODING="latin-1", PYTHONUTF8="0")
+    done = run_alone("get", "-c", hosts, PYTHONIOENCODING="latin-1", PYTHONUTF8="0")
     assert done.stderr == ""
     assert r"[red]\x9b2J\\ \u20ac   running" in done.stdout
 

@@ -22,6 +22,7 @@ from tests.cli.commands import (
     environment,
     line_of,
     run,
+    run_alone,
     running,
     terminal,
 )
@@ -76,7 +77,7 @@ def test_the_version() -> None:
 
 
 def test_an_error_is_one_line_with_a_hint() -> None:
-    done = run("get", "-c", "nonsense:///")
+    done = run_alone("get", "-c", "nonsense:///")
     assert done.returncode == 1
     assert done.stdout == ""
     lines = done.stderr.splitlines()
@@ -86,7 +87,7 @@ def test_an_error_is_one_line_with_a_hint() -> None:
 
 
 def test_a_traceback_is_to_be_had() -> None:
-    done = run("get", "-c", "nonsense:///", "--debug")
+    done = run_alone("get", "-c", "nonsense:///", "--debug")
     assert done.returncode == 1
     assert "Traceback (most recent call last)" in done.stderr
     assert done.stderr.splitlines()[-1].startswith("Error: cannot connect to 'nonsense:///'")
@@ -217,7 +218,7 @@ def test_a_broken_pipe_is_silent(clean_qemu: Daemon) -> None:
 
 
 def test_nothing_but_json_goes_to_a_pipe() -> None:
-    done = run("get", "-o", "json", "-c", URI, "-v", "--color", "always")
+    done = run_alone("get", "-o", "json", "-c", URI, "-v", "--color", "always")
     assert json.loads(done.stdout)["domains"][0]["name"] == "test"
     assert "INFO virtinformer" in done.stderr
 
