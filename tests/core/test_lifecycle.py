@@ -31,8 +31,9 @@ from virtinformer._core.vocabulary import (
     reason_of,
 )
 
-from .driving import A, paused, running
+from .driving import A, B, paused, running
 from .lifecheck import Walk
+from .making import make
 
 DEFINED, UNDEFINED, STARTED = (
     LifecycleType.DEFINED,
@@ -467,6 +468,11 @@ def test_the_documented_life_cycle(type_: LifecycleType, places: str, then: str)
 def test_what_a_state_says_of_the_run(state: DomainState, run: Run | None) -> None:
     assert at(running(state=state, reason=reason_of(state, 0))) == Position(run, True, 1)
     assert at(None) == ABSENT
+
+
+def test_domains_that_are_off_share_their_positions() -> None:
+    assert at(make(A)) == SHUT_OFF
+    assert at(make(A)) is at(make(B))
 
 
 ANYWHERE = [

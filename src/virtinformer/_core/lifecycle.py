@@ -40,7 +40,7 @@ from __future__ import annotations
 import enum
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from itertools import chain
+from itertools import chain, product
 from typing import Final
 
 import attrs
@@ -110,6 +110,12 @@ class Position:
 
 
 ABSENT: Final = Position(Run.OFF, persistent=False)
+
+_RESTING: Final = {
+    (run, persistent): Position(run, persistent)
+    for run, persistent in product((None, *Run), (False, True))
+}
+"""Thousands of domains are off: they share their positions."""
 
 _ALIKE: Final = {(Run.STARTED, Run.RUNNING)}
 """Told and seen that agree: the test driver tells of a start by STARTED alone."""
@@ -210,6 +216,8 @@ def position_of(seen: Observation | Domain | None) -> Position:
     # QEMU is paused while it starts, for as long as that takes; what it comes to, events tell.
     starting = seen.reason is PausedReason.STARTING_UP
     run = None if starting else _STATES.get(seen.state)
+    if seen.id == -1:
+        return _RESTING[run, seen.persistent]
     return Position(run, seen.persistent, seen.id)
 
 
