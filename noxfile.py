@@ -19,7 +19,11 @@ nox.options.sessions = ["lint", "typing", "tests", "core", "docs"]
 
 PYPROJECT = nox.project.load_toml("pyproject.toml")
 PYTHONS = nox.project.python_versions(PYPROJECT)
-WHEEL_TESTS = ("tests/core", "tests/testing", "tests/guarantees", "tests/test_*.py")
+# Those that look at the sources and the project stay behind, and those with a session of their own.
+NOT_FOR_WHEELS = (
+    *(f"test_{name}.py" for name in ("diagrams", "docs", "layers", "project")),
+    *("bench", "fuzz", "live", "peers", "simulation", "soak", "torture"),
+)
 
 
 def install(session: nox.Session, *groups: str) -> None:
@@ -94,9 +98,10 @@ def lint(session: nox.Session) -> None:
 
 @nox.session
 def typing(session: nox.Session) -> None:
-    """Types, by mypy; and that no public name is without one, by pyright."""
+    """Types, by mypy; by pyright, how a user sees them, and that no public name is without one."""
     install(session, "typing")
     session.run("mypy")
+    session.run("pyright", "tests/typing")
     session.run("pyright", "--verifytypes", "virtinformer", "--ignoreexternal")
 
 
@@ -142,21 +147,30 @@ def release(session: nox.Session) -> None:
     """Build what is published, into dist/, and run the tests against the wheel alone.
 
     The tests are copied to a folder without `src`, so that nothing but what was installed can
-    be imported. Those that read the sources, or look at the project around them, stay behind.
+    be imported; arguments go to pytest.
     """
     shutil.rmtree("dist", ignore_errors=True)
     session.install("build", "twine")
     session.run("python", "-m", "build")  # the sdist, and from it the wheel
-    built = sorted(str(path) for path in Path("dist").iterdir())
-    session.run("twine", "check", "--strict", *built)
-    (wheel,) = (path for path in built if path.endswith(".whl"))
-    session.install(*nox.project.dependency_groups(PYPROJECT, "tests"), f"{wheel}[cli]")
-    away = Path(session.create_tmp()) / "away"
-    shutil.rmtree(away, ignore_errors=True)
-    away.mkdir(parents=True)
-    for name in ("tests", "examples", "docs", "pyproject.toml", "README.md"):
-        (shutil.copytree if Path(name).is_dir() else shutil.copy)(name, away / name)
+    session.run("twine", "check", "--strict", *map(str, Path("dist").iterdir()))
+    (wheel,) = Path("dist").resolve().glob("*.whl")
+    away = away_from_src(session)
+    extras = ",".join(PYPROJECT["project"]["optional-dependencies"])
+    groups = nox.project.dependency_groups(PYPROJECT, "tests")
+    session.install("--force-reinstall", "--no-deps", str(wheel))
+    session.install(*groups, f"virtinformer[{extras}] @ {wheel.as_uri()}")
     session.chdir(away)
-    where = "import virtinformer; print(virtinformer.__file__, virtinformer.__version__)"
-    session.run("python", "-I", "-c", where)
-    session.run("pytest", *(session.posargs or WHEEL_TESTS))
+    session.run("python", "-I", "-c", "import virtinformer; print(virtinformer.__file__)")
+    ignored = (f"--ignore=tests/{name}" for name in NOT_FOR_WHEELS)
+    session.run("pytest", "-p", "no:cacheprovider", *ignored, *session.posargs)
+
+
+def away_from_src(session: nox.Session) -> Path:
+    """A new folder with the tests and what they read, and without the package."""
+    away = Path(session.create_tmp()).resolve() / "away"
+    shutil.rmtree(away, ignore_errors=True)
+    away.mkdir()
+    for folder in ("docs", "examples", "tests"):
+        shutil.copytree(folder, away / folder, ignore=shutil.ignore_patterns("_build"))
+    shutil.copy("pyproject.toml", away)
+    return away

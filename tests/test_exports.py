@@ -142,3 +142,14 @@ logging.getLogger("virtinformer.runner").error("odd")
 """
     done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
     assert done.stderr == ""
+
+
+def test_every_public_name_is_in_the_code_for_type_checkers() -> None:
+    """That is for mypy and pyright, and not run; see there."""
+    used = {
+        node.attr if isinstance(node, ast.Attribute) else node.id
+        for node in ast.walk(ast.parse((Path(__file__).parent / "typing" / "api.py").read_text()))
+        if isinstance(node, ast.Attribute | ast.Name)
+    }
+    modules = (virtinformer, virtinformer.predicates, virtinformer.testing)
+    assert {name for module in modules for name in module.__all__} <= used

@@ -1,0 +1,1 @@
+"""Code that is checked by mypy and pyright, and never run."""
