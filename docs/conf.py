@@ -20,8 +20,9 @@ myst_enable_extensions = ["colon_fence", "deflist"]
 myst_heading_anchors = 3
 
 default_role = "code"  # docstrings say `name` for code
-autodoc_typehints = "description"
-autodoc_typehints_description_target = "documented"
+autodoc_typehints = "signature"
+autodoc_preserve_defaults = True
+maximum_signature_line_length = 88
 autodoc_member_order = "bysource"
 autodoc_default_options = {
     "members": True,
@@ -34,11 +35,13 @@ napoleon_numpy_docstring = False
 nitpick_ignore_regex = [
     (
         r"py:.*",
-        r"(anyio|_?asyncio|attr|builtins|ElementTree|collections|datetime|enum|libvirt|types|typing|uuid|xml)"
+        r"(anyio|_?asyncio|attr|builtins|collections|concurrent|datetime|ElementTree|enum|libvirt|types"
+        r"|typing|uuid|xml)"
         r"(\..*)?",
     ),
     (r"py:.*", r"[A-Z][A-Za-z]*|[a-z]{1,10}Error|libvirtError"),  # the standard library's, bare
-    (r"py:.*", r"virtinformer\._.*"),  # what a public class is made of
+    # What a public class is made of, and type variables.
+    (r"py:.*", r"virtinformer\.(_.*|source\.Source|streams\.Stream|.*\.[A-Z])"),
 ]
 
 html_theme = "furo"

@@ -27,7 +27,7 @@ _SHOWN: Final = (
     ("rename", "undefine"),
 )
 _EARLIEST, _LATEST = -6.5, 1.0
-_LEFT, _RIGHT, _TOP, _ROW = 230.0, 860.0, 78.0, 40.0
+_LEFT, _RIGHT, _TOP, _ROW = 230.0, 860.0, 80.0, 48.0
 
 
 @attrs.frozen

@@ -140,6 +140,7 @@ def health_and_statistics(informer: vi.DomainInformer) -> None:
     assert_type(statistics, vi.Statistics)
     assert_type(statistics.events_received, int)
     assert_type(statistics.deltas[vi.DeltaSource.RESYNC], int)
+    assert_type(statistics.queues, tuple[vi.SubscriberQueue, ...])
 
 
 # ------------------------------------------------------------------ streams
