@@ -57,6 +57,7 @@ _FIELDS: Final = {
     "PERSISTENT": "persistent",
     "AUTOSTART": "autostart",
 }
+_MAIN: Final = ("NAME", "STATE", "REASON")
 _RIGHT: Final = frozenset({"VERSION", "GEN", "AGE"})
 _SIGNS: Final = {"+": "green", "~": "yellow", "-": "red"}
 _LIT: Final = Style(reverse=True)
@@ -157,8 +158,9 @@ class Picture:
             text.stylize("dim")
         if entry.is_lit(self.now):
             text.stylize("bold not dim")
-            # What is gone is lit up as a whole, as is what is new; of the rest, what changed.
-            if entry.sign in "+-" or _FIELDS.get(name) in entry.changed:
+            # Of what is new or gone, what it is; of the rest, what changed.
+            lit = name in _MAIN if entry.sign in "+-" else _FIELDS.get(name) in entry.changed
+            if lit:
                 text.stylize(_LIT)
         return text
 
