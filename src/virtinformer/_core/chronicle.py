@@ -95,17 +95,17 @@ class Chronicle:
 
     def _begin(self, scene: Scene) -> Change:
         version = self._version_after(scene)
-        domain = self._domain(scene, version, generation=1, incarnation=version)
+        domain = _domain(self._content(scene), scene, version, generation=1, incarnation=version)
         events = self._events(scene, domain)
         return self._write(_change(Added(domain, version, scene.source, events)))
 
     def _go_on(self, old: Domain, scene: Scene) -> Change | None:
         version = self._version_after(scene)
-        new = self._domain(scene, version, old.generation, old.incarnation)
-        if not scene.steps and same_content(old, new):
+        content = self._content(scene)
+        if not scene.steps and same_content(old, content):
             return None
-        if not same(held(new, "config_xml"), held(old, "config_xml")):
-            new = evolved(new, generation=old.generation + 1)
+        changed = not same(held(content, "config_xml"), held(old, "config_xml"))
+        new = _domain(content, scene, version, old.generation + changed, old.incarnation)
         events = self._events(scene, new)
         return self._write(_change(Updated(old, new, version, scene.source, events)))
 
@@ -131,30 +131,14 @@ class Chronicle:
     def _version_after(self, scene: Scene) -> int:
         return self._store.resource_version + max(len(scene.steps), 1)
 
-    def _domain(self, scene: Scene, version: int, generation: int, incarnation: int) -> Domain:
+    def _content(self, scene: Scene) -> Observation | Domain:
+        """What is to be stored, but for its place in history."""
         seen = scene.content
         assert seen is not None
-        if isinstance(seen, Domain):
-            return evolved(
-                seen, resource_version=version, generation=generation, incarnation=incarnation
-            )
-        domain = Domain(
-            uuid=scene.uuid,
-            name=seen.name,
-            id=seen.id,
-            state=seen.state,
-            reason=seen.reason,
-            persistent=seen.persistent,
-            autostart=seen.autostart,
-            xml=held(seen, "xml"),
-            config_xml=held(seen, "config_xml"),
-            resource_version=version,
-            generation=generation,
-            observed_at=_utc(scene.time),
-            settled=seen.settled,
-            incarnation=incarnation,
-        )
-        return domain if self._transform is None else self._transform(domain)
+        if self._transform is None or isinstance(seen, Domain):
+            return seen
+        version = self._version_after(scene)
+        return self._transform(_domain(seen, scene, version, generation=1, incarnation=version))
 
     def _events(self, scene: Scene, domain: Domain) -> tuple[DomainEvent, ...]:
         first = self._store.resource_version + 1
@@ -164,6 +148,28 @@ class Chronicle:
             else _inferred(step, domain, version, scene.time)
             for version, step in enumerate(scene.steps, first)
         )
+
+
+def _domain(
+    content: Observation | Domain, scene: Scene, version: int, generation: int, incarnation: int
+) -> Domain:
+    """What was read, with a place in history."""
+    return Domain(
+        uuid=scene.uuid,
+        name=content.name,
+        id=content.id,
+        state=content.state,
+        reason=content.reason,
+        persistent=content.persistent,
+        autostart=content.autostart,
+        xml=held(content, "xml"),
+        config_xml=held(content, "config_xml"),
+        resource_version=version,
+        generation=generation,
+        observed_at=content.observed_at if isinstance(content, Domain) else _utc(scene.time),
+        settled=content.settled,
+        incarnation=incarnation,
+    )
 
 
 def _change(delta: Delta) -> Change:

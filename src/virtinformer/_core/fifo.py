@@ -33,7 +33,6 @@ from collections import deque
 from collections.abc import Iterable, Iterator
 from itertools import product, repeat
 from typing import Final
-from uuid import UUID
 
 import attrs
 
@@ -69,7 +68,8 @@ CANDIDATES: Final = 32
 FOLDED_EVENTS: Final = 64
 """A delta that many were folded into keeps the newest so many events."""
 
-_Key = tuple[UUID, int]
+_Key = tuple[int, int]
+"""The number of a UUID, of which Python makes a hash quickly, and the incarnation."""
 _NO_FACTS: Final[frozenset[Facts]] = frozenset()
 
 
@@ -176,7 +176,7 @@ class DeltaFifo:
         delta = change.delta
         if delta is None:
             return
-        key = (delta.domain.uuid, delta.domain.incarnation)
+        key = (delta.domain.uuid.int, delta.domain.incarnation)
         facts = _NO_FACTS if self._filter is None else self._filter.facts_to_wait(change)
         # Taken out and put in again, so that the order stays that of the versions.
         waiting = self._pending.pop(key, None)

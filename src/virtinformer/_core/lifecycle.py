@@ -248,8 +248,9 @@ def arrange(
         conclude: whether what still differs from `seen` after all that waits is
             to be inferred now (its event is lost) rather than expected.
     """
-    if not waiting and not conclude:
-        return Arrangement((), position, (), ())
+    if not conclude and not any(item.event.is_lifecycle for item in waiting):
+        steps = tuple(Step(item.event, None) for item in waiting)
+        return Arrangement(steps, position, (), ())
     telling = _Telling(position, seen)
     held = telling.tell(waiting)
     while held and held[0].deadline <= now:

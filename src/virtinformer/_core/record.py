@@ -161,6 +161,8 @@ class Record:
     @property
     def due(self) -> float | None:
         """When it wants attention without anybody's asking (seconds, monotonic)."""
+        if not self.waiting and self.expected is None:
+            return self.retry if self.dirty else None
         times = [self.retry] if self.dirty else []
         # An event that no read has answered yet may be the predecessor that the others wait for.
         if not self.waiting or self.waiting[-1].event.stamp < self.began:

@@ -20,14 +20,14 @@ from uuid import UUID
 
 __all__ = ["Shelves", "by_uuid"]
 
-K = TypeVar("K", bound=Hashable)
+K = TypeVar("K")
 V = TypeVar("V")
 
 SHELVES: Final = 64
 _MASK: Final = SHELVES - 1
 
 by_uuid: Final[Callable[[UUID], int]] = attrgetter("int")
-"""Where a UUID is: without a hash, of which Python takes long to make one."""
+"""What a UUID is kept under: a number, for of a UUID Python takes long to make a hash."""
 
 
 class Shelves(Generic[K, V]):
@@ -37,21 +37,21 @@ class Shelves(Generic[K, V]):
     same however much there is, but for a copy of one shelf at its first write after.
 
     Args:
-        place: gives a number for a key, always the same one.
+        label: what a key is kept under: another for each, and always the same.
     """
 
-    __slots__ = ("_count", "_owned", "_place", "_shelves")
+    __slots__ = ("_count", "_label", "_owned", "_shelves")
 
-    def __init__(self, place: Callable[[K], int] = hash) -> None:
-        self._place = place
-        self._shelves: list[dict[K, V]] = [{} for _ in range(SHELVES)]
+    def __init__(self, label: Callable[[K], Hashable]) -> None:
+        self._label = label
+        self._shelves: list[dict[Hashable, V]] = [{} for _ in range(SHELVES)]
         self._owned = [True] * SHELVES
         self._count = 0
 
     def share(self) -> Shelves[K, V]:
         """What is here now, not to be written to."""
         shared: Shelves[K, V] = object.__new__(Shelves)
-        shared._place = self._place
+        shared._label = self._label
         shared._shelves = self._shelves.copy()
         shared._owned, self._owned = self._owned, [False] * SHELVES
         shared._count = self._count
@@ -59,40 +59,38 @@ class Shelves(Generic[K, V]):
 
     def get(self, key: K) -> V | None:
         """What is there under a key."""
-        return self._shelves[self._place(key) & _MASK].get(key)
+        label = self._label(key)
+        return self._shelves[hash(label) & _MASK].get(label)
 
     def __getitem__(self, key: K) -> V:
-        return self._shelves[self._place(key) & _MASK][key]
+        label = self._label(key)
+        return self._shelves[hash(label) & _MASK][label]
 
     def __contains__(self, key: K) -> bool:
-        return key in self._shelves[self._place(key) & _MASK]
+        label = self._label(key)
+        return label in self._shelves[hash(label) & _MASK]
 
     def __setitem__(self, key: K, value: V) -> None:
-        shelf = self._to_write(key)
+        label = self._label(key)
+        shelf = self._to_write(label)
         before = len(shelf)
-        shelf[key] = value
+        shelf[label] = value
         self._count += len(shelf) - before
 
     def __delitem__(self, key: K) -> None:
-        del self._to_write(key)[key]
+        label = self._label(key)
+        del self._to_write(label)[label]
         self._count -= 1
 
     def __len__(self) -> int:
         return self._count
 
-    def __iter__(self) -> Iterator[K]:
-        return chain.from_iterable(self._shelves)
-
-    def items(self) -> Iterator[tuple[K, V]]:
-        """All that is there, with its keys, in no order."""
-        return chain.from_iterable(shelf.items() for shelf in self._shelves)
-
     def values(self) -> Iterator[V]:
         """All that is there, in no order."""
         return chain.from_iterable(shelf.values() for shelf in self._shelves)
 
-    def _to_write(self, key: K) -> dict[K, V]:
-        place = self._place(key) & _MASK
+    def _to_write(self, label: Hashable) -> dict[Hashable, V]:
+        place = hash(label) & _MASK
         if not self._owned[place]:
             self._shelves[place] = self._shelves[place].copy()
             self._owned[place] = True

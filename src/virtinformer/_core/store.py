@@ -63,7 +63,7 @@ class Snapshot(Mapping[UUID, Domain]):
         return self._domains[uuid]
 
     def __iter__(self) -> Iterator[UUID]:
-        return iter(self._domains)
+        return (domain.uuid for domain in self._domains.values())
 
     def __len__(self) -> int:
         return len(self._domains)
@@ -93,7 +93,11 @@ class _Items(ItemsView[UUID, Domain]):
     _mapping: Snapshot
 
     def __iter__(self) -> Iterator[tuple[UUID, Domain]]:
-        return iter(self._mapping._domains.items())
+        return ((domain.uuid, domain) for domain in self._mapping._domains.values())
+
+
+def _itself(value: Hashable) -> Hashable:
+    return value
 
 
 class _Index:
@@ -102,7 +106,7 @@ class _Index:
     def __init__(self, indexer: Indexer) -> None:
         self._indexer = indexer
         # Under most values there is one domain, which needs no dictionary of its own.
-        self._found: Shelves[Hashable, Domain | dict[UUID, Domain]] = Shelves()
+        self._found: Shelves[Hashable, Domain | dict[UUID, Domain]] = Shelves(_itself)
         self._values: Shelves[UUID, tuple[Hashable, ...]] = Shelves(by_uuid)
 
     def put(self, domain: Domain) -> None:
