@@ -2,6 +2,10 @@
 
 ``connect()`` gives a `DomainInformer`: a store of all domains of a host that is
 kept current, with one strictly increasing version over all domains and events.
+
+A name is imported when it is first asked for. `connect` brings libvirt and asyncio with it,
+which takes a while: ask for it where no event loop runs yet, as ``from virtinformer import
+connect`` at the top of a module does.
 """
 
 # What is exported is imported when it is first asked for (PEP 562). Most programs that import
