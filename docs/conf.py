@@ -46,6 +46,11 @@ nitpick_ignore_regex = [
 
 html_theme = "furo"
 html_title = f"virtinformer {release}"
+# As many letters as a line of code has here.
+html_theme_options = {
+    "light_css_variables": {"code-font-size": "75%"},
+    "dark_css_variables": {"code-font-size": "75%"},
+}
 
 
 class PlainAttributes:
