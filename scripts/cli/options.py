@@ -32,5 +32,6 @@ def _lines(parameters: list[click.Parameter], context: click.Context) -> Iterato
         if isinstance(parameter, click.Option) and (record := parameter.get_help_record(context)):
             names, text = record
             # `[default: x]`, with whatever click has put around it.
-            text = re.sub(r"\s+\[(.*?)\]$", r" *(\1)*", text.replace("*", r"\*"))
+            text = re.sub(r"\s+\[([^]]*)\]$", r" *(\1)*", text)
+            text = re.sub(r"'([^']+)'|(--[a-z]+)", r"`\1\2`", text)
             yield f"`{names}`\n: {text}\n\n"

@@ -12,13 +12,17 @@ import virtinformer as vi
 NOON = datetime(2026, 6, 1, 12, 0, tzinfo=UTC)
 
 
+REASONS = {
+    vi.DomainState.RUNNING: vi.RunningReason.BOOTED,
+    vi.DomainState.PAUSED: vi.PausedReason.IOERROR,
+    vi.DomainState.SHUTOFF: vi.ShutoffReason.SHUTDOWN,
+}
+
+
 def _domain(name: str, version: int, seconds: float, **fields: object) -> vi.Domain:
     state = fields.pop("state", vi.DomainState.RUNNING)
     assert isinstance(state, vi.DomainState)
     on = state is not vi.DomainState.SHUTOFF
-    reason = vi.RunningReason.BOOTED if on else vi.ShutoffReason.SHUTDOWN
-    if state is vi.DomainState.PAUSED:
-        reason = vi.PausedReason.IOERROR
     xml = f"<domain type='kvm'>\n  <name>{name}</name>\n  <memory unit='KiB'>2097152</memory>\n"
     xml += "  <vcpu>2</vcpu>\n</domain>"
     return vi.Domain(
@@ -26,7 +30,7 @@ def _domain(name: str, version: int, seconds: float, **fields: object) -> vi.Dom
         name=name,
         id=version if on else -1,
         state=state,
-        reason=reason,
+        reason=REASONS[state],
         persistent=bool(fields.get("persistent", True)),
         autostart=bool(fields.get("autostart", False)),
         xml=xml,

@@ -58,8 +58,10 @@ async def opened(
 
 def note(text: str) -> None:
     """Tell a person something beside the output: on standard error, one line."""
+    stream = sys.stderr
+    if stream is None:  # closed by whoever started us
+        return
     with contextlib.suppress(OSError):
-        stream = sys.stderr
         stream.write(f"{encodable(one_line(text), stream.encoding or 'ascii')}\n")
         stream.flush()
 

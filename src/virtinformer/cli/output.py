@@ -44,11 +44,11 @@ class Output:
     """
 
     def __init__(self, stream: TextIO, colour: str = "auto") -> None:
-        self.stream: Final = stream
-        self.encoding: Final = getattr(stream, "encoding", None) or "utf-8"
-        self.is_terminal: Final = stream.isatty()
-        self.colour: Final = colour == "always" or (colour == "auto" and self._wants_colour())
-        self.is_writing = False
+        self.stream: Final[TextIO] = stream
+        self.encoding: Final[str] = getattr(stream, "encoding", None) or "utf-8"
+        self.is_terminal: Final[bool] = stream.isatty()
+        self.colour: Final[bool] = colour == "always" or (colour == "auto" and self._wants_colour())
+        self.is_writing: bool = False
 
     @property
     def can_redraw(self) -> bool:
@@ -86,7 +86,7 @@ class Output:
         """While it lasts, a signal cannot wait for its turn. Stays so if the write fails."""
         self.is_writing = True
         yield
-        self.is_writing = False
+        self.is_writing: bool = False
 
     def abandon(self) -> None:
         """Give up what was not taken, so that the end of the process does not wait for it."""
@@ -110,4 +110,4 @@ class Output:
 def is_terminal(stream: TextIO | None = None) -> bool:
     """Whether a stream (standard error) is one, and may be written to in place."""
     stream = stream or sys.stderr
-    return stream.isatty() and os.environ.get("TERM") != "dumb"
+    return stream is not None and stream.isatty() and os.environ.get("TERM") != "dumb"

@@ -31,7 +31,7 @@ class Selection:
     """
 
     def __init__(self, names: Iterable[str] = (), where: Predicate | None = None) -> None:
-        self.names = tuple(names)
+        self.names: Final[tuple[str, ...]] = tuple(names)
         self._where = where
         self._identities = [(_uuid(name), name) for name in self.names]
 

@@ -72,6 +72,8 @@ class Settings:
 
     def output(self) -> Output:
         """Standard output, as it is to be used."""
+        if sys.stdout is None:  # closed by whoever started us
+            raise click.ClickException("there is no standard output to write to")
         return Output(sys.stdout, self.color)
 
     def informer(self, resync_period: float | None = 60.0) -> vi.DomainInformer:
