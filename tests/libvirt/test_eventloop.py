@@ -245,3 +245,34 @@ os.wait()
 """
     )
     assert out == "runs"
+
+
+def test_while_calls_are_made_in_a_row_the_loop_rests_between_its_turns(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    rests, turns = list[float](), threading.Semaphore(0)
+
+    def rest(seconds: float) -> None:
+        rests.append(seconds)
+
+    def turn(timer: int, opaque: object) -> None:
+        libvirt.virEventRemoveTimeout(timer)
+        turns.release()
+
+    eventloop.ensure_running()
+    assert eventloop.fence(10)
+    monkeypatch.setattr("virtinformer._libvirt.eventloop.time.sleep", rest)
+    libvirt.virEventAddTimeout(0, turn, None)
+    assert turns.acquire(timeout=10)
+    assert rests == []
+    with eventloop.slowly():
+        with eventloop.slowly():
+            pass
+        for _ in range(3):  # the third comes after a whole turn
+            libvirt.virEventAddTimeout(0, turn, None)
+            assert turns.acquire(timeout=10)
+        assert rests
+    assert set(rests) == {eventloop.REST_SECONDS}
+    monkeypatch.undo()
+    assert eventloop._haste.calls == 0
+    assert eventloop.fence(10)

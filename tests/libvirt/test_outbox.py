@@ -65,6 +65,21 @@ async def test_the_loop_gets_no_more_than_a_batch_in_one_turn() -> None:
     assert record.batches == [BATCH, BATCH, 1]
 
 
+async def test_an_event_may_be_put_before_the_loop_is_woken() -> None:
+    record = Record()
+    outbox = opened(record)
+    assert outbox.put_event(Connected, wake=False) == 1
+    await asyncio.sleep(0.01)
+    assert record.inputs == []
+    outbox.wake()
+    outbox.wake()
+    await record.wait(Connected)
+    outbox.put_event(Connected, wake=False)
+    outbox.put(Connected(9))
+    await record.wait(Connected, lambda each: each.epoch == 9)
+    assert record.batches == [1, 2]
+
+
 async def test_reads_are_announced_before_the_batch_that_they_are_in() -> None:
     record, seen = Record(), list[tuple[int, int]]()
 

@@ -13,7 +13,7 @@ from tests.libvirt.recording import defined, domain_xml, opened
 from virtinformer._core.messages import Gone
 from virtinformer._core.model import Observation
 from virtinformer._core.vocabulary import DomainState, RunningReason, ShutoffReason
-from virtinformer._libvirt.reads import TRIES, agrees, read_domain
+from virtinformer._libvirt.reads import TRIES, agrees, read_domain, read_known
 
 
 def seen(host: libvirt.virConnect, domain: libvirt.virDomain) -> Observation:
@@ -323,3 +323,55 @@ def test_an_id_must_suit_the_state(id_: int, state: DomainState, expected: bool)
     shown = f" id='{id_}'" if id_ >= 0 else ""
     xml = f"<domain type='kvm'{shown} xmlns:q='urn:q'><name>n</name></domain>"
     assert agrees(xml, "n", id_, state) is expected
+
+
+def test_a_handle_at_hand_saves_the_look_up() -> None:
+    truth = Truth()
+    handle: Any = Handle(truth)
+    assert read_known(handle) == read(truth)
+    assert truth.calls.count("lookup") == 1
+
+
+def rename(truth: Truth) -> None:
+    truth.name = "other"
+
+
+def restart(truth: Truth) -> None:
+    truth.id += 1
+
+
+def vanish(truth: Truth) -> None:
+    truth.during["state"] = fail(libvirt.VIR_ERR_NO_DOMAIN)
+
+
+def garble(truth: Truth) -> None:
+    truth.text = "nothing of a name"
+
+
+def pause_meanwhile(truth: Truth) -> None:
+    truth.during["autostart"] = lambda: setattr(truth, "state", 3)
+
+
+@pytest.mark.parametrize("change", [rename, restart, vanish, garble, pause_meanwhile])
+def test_a_handle_whose_words_need_not_hold_any_more_decides_nothing(
+    change: Callable[[Truth], None],
+) -> None:
+    truth = Truth()
+    handle: Any = Handle(truth)
+    change(truth)
+    assert read_known(handle) is None
+
+
+def test_a_handle_whose_name_xml_cannot_hold_decides_nothing() -> None:
+    """Renamed from one such name to another: the XML looks the same."""
+    with opened() as host, defined(host) as domain:
+        domain.rename("a\x01b")
+        old = host.lookupByUUIDString(domain.UUIDString())
+        domain.rename("a\x02b")
+        assert read_known(old) is None
+        assert seen(host, domain).name == "a\x02b"
+
+
+def test_the_handle_of_the_test_driver_is_as_good_as_a_look_up() -> None:
+    with opened() as host, defined(host, start=True) as domain:
+        assert read_known(host.lookupByUUIDString(domain.UUIDString())) == seen(host, domain)

@@ -40,6 +40,7 @@ from virtinformer._core.model import Observation
 from virtinformer._libvirt import LibvirtSource, connection, session
 from virtinformer._libvirt import source as source_module
 from virtinformer._libvirt.listing import uuid_of
+from virtinformer._libvirt.reads import read_domain
 from virtinformer.exceptions import ConnectError, EventLoopError, ReadError
 from virtinformer.source import Request, Source
 
@@ -169,6 +170,32 @@ async def test_one_read_serves_the_event_and_the_request_for_it() -> None:
         await record.wait(Observed, lambda each: each.began > after)
         assert len(record.all(Observed)) == 2
     await source.aclose()
+
+
+async def test_the_handle_of_an_event_saves_a_look_up_but_only_a_look_up_finds_it_gone(
+    monkeypatch: pytest.MonkeyPatch, closed: list[int]
+) -> None:
+    looked_up: list[UUID] = []
+    look_up = read_domain
+
+    def recorded(host: libvirt.virConnect, uuid: UUID) -> Any:
+        looked_up.append(uuid)
+        return look_up(host, uuid)
+
+    monkeypatch.setattr(session, "read_domain", recorded)
+    with opened() as host:
+        async with watching() as (source, record):
+            with defined(host) as domain:
+                uuid = uuid_of(domain)
+                await record.wait(Observed, is_read_of(uuid))
+                assert looked_up == []
+                # A handle serves one read; what nobody told of is looked up.
+                source.perform(Read(1, uuid, after := source.stamp()))
+                await record.wait(Observed, is_read_of(uuid, after))
+                assert looked_up == [uuid]
+            await record.wait(Observed, lambda each: each.result == Gone())
+            assert len(looked_up) > 1
+        assert closed == [0]
 
 
 async def test_every_read_is_answered_by_one_that_began_after_it() -> None:

@@ -41,7 +41,7 @@ from .errors import (
     stuck_error,
 )
 from .eventloop import fence
-from .events import Hear, register
+from .events import Hear, Meet, register
 
 __all__ = ["Address", "Auth", "Connection", "calls_at_once"]
 
@@ -122,8 +122,13 @@ class Connection:
         """Whether the host is libvirt's test driver inside this process: no wire, no waiting."""
         return self._address.uri.startswith("test:") and self.host.getType() == "TEST"
 
-    def open(self, on_lost: Callable[[ConnectError], None]) -> None:
-        """Connect; `on_lost` is called, on libvirt's event thread, when it breaks.
+    @property
+    def address(self) -> Address:
+        """Where it leads to."""
+        return self._address
+
+    def open(self, on_lost: Callable[[ConnectError], None] | None = None) -> None:
+        """Connect; `on_lost`, if any, is called on libvirt's event thread when it breaks.
 
         Raises:
             ConnectError: if it cannot be had.
@@ -131,7 +136,8 @@ class Connection:
         try:
             self._host = _open(self._address)
             self._keep_alive()
-            self._listen_for_close(on_lost)
+            if on_lost is not None:
+                self._listen_for_close(on_lost)
         except Exception as error:  # noqa: BLE001 - the binding raises more than it documents
             failure = connect_error(self._address.uri, error)
         else:
@@ -141,14 +147,14 @@ class Connection:
             failure = self.lost("it broke while it was opened")
         raise failure
 
-    def subscribe(self, wanted: Iterable[int] | None, hear: Hear) -> None:
+    def subscribe(self, wanted: Iterable[int] | None, hear: Hear, meet: Meet | None = None) -> None:
         """Register a callback for each event id in `wanted` (``None``: all) that can be.
 
         Raises:
             ConnectError: if not even life-cycle events can be had.
         """
         try:
-            register(self.host, wanted, hear, self._callbacks)
+            register(self.host, wanted, hear, self._callbacks, meet)
         except Exception as error:  # noqa: BLE001 - as above
             failure = self._unsubscribed(error)
         else:
@@ -179,13 +185,15 @@ class Connection:
         self._close_notice.tell = None
         if host is None:
             return
+        is_heard_of = bool(self._callbacks) or self._hears_close
         while self._callbacks:
             number = self._callbacks.pop()
             self._try("deregister a callback", partial(host.domainEventDeregisterAny, number))
         if self._hears_close:
             self._try("unregister the close callback", host.unregisterCloseCallback)
-        # A callback that is running now still holds a reference.
-        fence()
+        if is_heard_of:
+            # A callback that is running now still holds a reference.
+            fence()
         left = self._try("close the connection", host.close)
         if left:
             log.warning(

@@ -16,6 +16,13 @@ our thread. If it runs elsewhere or not at all, the loop is not ours.
 *The process was forked* after the thread was started: the child has the locks
 and sockets of the parent, and no thread. That cannot be mended, only refused.
 
+*Every call disturbs it.* While a call is under way, its thread reads the connection's
+socket in the loop's place; so a call takes the socket from the loop and gives it back,
+and both wake the loop's thread, to nothing, with the interpreter's lock to be waited for.
+For a row of thousands of calls that is more work than the calls themselves. So whoever
+makes them has the loop turn slowly meanwhile (`slowly`): what a turn is for may come a
+millisecond or two later.
+
 The binding never lets go of the callback of a timeout: it hands libvirt no function
 to free it with. So timeouts are added once for the process, and used again.
 """
@@ -25,20 +32,23 @@ from __future__ import annotations
 import logging
 import os
 import threading
-from contextlib import suppress
+import time
+from contextlib import AbstractContextManager, suppress
 from typing import Final
 
 import libvirt
 
 from ..exceptions import EventLoopError
 
-__all__ = ["ensure_running", "fence"]
+__all__ = ["ensure_running", "fence", "slowly"]
 
 log = logging.getLogger("virtinformer.libvirt")
 
 THREAD_NAME: Final = "virtinformer-events"
 HEARTBEAT_MS: Final = 1000
 VERDICT_SECONDS: Final = 2.0
+REST_SECONDS: Final = 0.002
+"""Between two turns, while many calls are made."""
 
 _FOREIGN: Final = (
     "libvirt's event loop belongs to somebody else ({where}), so events would not arrive. "
@@ -107,6 +117,24 @@ class _EventLoop:
                 libvirt.virEventRunDefaultImpl()
             except Exception:
                 log.exception("libvirt's event loop failed; going on")
+            if _haste.calls:
+                time.sleep(REST_SECONDS)
+
+
+class _Haste:
+    """How many threads make calls in a row."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self.calls = 0
+
+    def __enter__(self) -> None:
+        with self._lock:
+            self.calls += 1
+
+    def __exit__(self, *exc_info: object) -> None:
+        with self._lock:
+            self.calls -= 1
 
 
 class _Bell:
@@ -177,6 +205,7 @@ def _be_silent(context: object, error: object) -> None:
     """Drop what libvirt would print to stderr: it raises the same as an exception."""
 
 
+_haste: Final = _Haste()
 _bell: Final = _Bell()
 _loop: Final = _EventLoop()
 
@@ -199,3 +228,8 @@ def fence(seconds: float = 1.0) -> bool:
         Whether it was so in time. Not to be called from a callback.
     """
     return _bell.wait(seconds)
+
+
+def slowly() -> AbstractContextManager[None]:
+    """Within it, many calls are made in a row; the event loop makes room for them."""
+    return _haste

@@ -24,8 +24,9 @@ import libvirt
 
 from .._core.vocabulary import EventKind
 from .errors import detached, is_alive
+from .reads import uuid_from
 
-__all__ = ["Hear", "News", "details_of", "known_ids", "register"]
+__all__ = ["Hear", "Meet", "News", "details_of", "known_ids", "register"]
 
 log = logging.getLogger("virtinformer.libvirt")
 
@@ -45,6 +46,9 @@ class News:
 
 
 Hear = Callable[[News], None]
+Meet = Callable[[UUID, libvirt.virDomain], None]
+"""Is given the handle of which an event will be told next. It holds the connection: who keeps
+it has to let go of it before that is closed."""
 
 TWINS: Final = (
     (EventKind.IO_ERROR_REASON, EventKind.IO_ERROR),
@@ -115,7 +119,11 @@ def known_ids() -> frozenset[int]:
 
 
 def register(
-    host: libvirt.virConnect, wanted: Iterable[int] | None, hear: Hear, callbacks: list[int]
+    host: libvirt.virConnect,
+    wanted: Iterable[int] | None,
+    hear: Hear,
+    callbacks: list[int],
+    meet: Meet | None = None,
 ) -> None:
     """Register for each event id that is wanted and that the binding and the driver know.
 
@@ -125,16 +133,17 @@ def register(
         hear: is told, on libvirt's event thread.
         callbacks: the numbers of the registered callbacks are appended here, as
             they come, so that they can be given back also if it fails half-way.
+        meet: is given the handle first.
 
     Raises:
         libvirt.libvirtError: if life-cycle events cannot be had, or if the
             connection broke.
     """
-    callbacks.append(_register_one(host, EventKind.LIFECYCLE, hear))
+    callbacks.append(_register_one(host, EventKind.LIFECYCLE, hear, meet))
     ids = known_ids() if wanted is None else frozenset(wanted)
     skip: set[int] = {EventKind.LIFECYCLE}
     for kind in sorted(ids, key=lambda kind: (kind not in _RICHER, kind)):
-        if kind not in skip and _register_if_known(host, kind, hear, callbacks):
+        if kind not in skip and _register_if_known(host, kind, hear, callbacks, meet):
             skip.add(_RICHER.get(kind, kind))
 
 
@@ -142,10 +151,10 @@ _RICHER: Final[Mapping[int, int]] = dict(TWINS)
 
 
 def _register_if_known(
-    host: libvirt.virConnect, kind: int, hear: Hear, callbacks: list[int]
+    host: libvirt.virConnect, kind: int, hear: Hear, callbacks: list[int], meet: Meet | None
 ) -> bool:
     try:
-        callbacks.append(_register_one(host, kind, hear))
+        callbacks.append(_register_one(host, kind, hear, meet))
     except libvirt.libvirtError as error:
         if not is_alive(host):
             raise
@@ -154,16 +163,19 @@ def _register_if_known(
     return True
 
 
-def _register_one(host: libvirt.virConnect, kind: int, hear: Hear) -> int:
-    return int(host.domainEventRegisterAny(None, int(kind), callback_for(kind, hear), None))
+def _register_one(host: libvirt.virConnect, kind: int, hear: Hear, meet: Meet | None) -> int:
+    return int(host.domainEventRegisterAny(None, int(kind), callback_for(kind, hear, meet), None))
 
 
-def callback_for(kind: int, hear: Hear) -> Callable[..., None]:
+def callback_for(kind: int, hear: Hear, meet: Meet | None = None) -> Callable[..., None]:
     """The callback for an event id: `hear` is told what it was told. Never raises."""
 
     def callback(host: object, domain: libvirt.virDomain, *args: object) -> None:
         try:
-            hear(_news(kind, domain, args[:-1]))
+            news = _news(kind, domain, args[:-1])
+            if meet is not None:
+                meet(news.uuid, domain)
+            hear(news)
         except Exception:
             log.exception("an event of id %d is lost", kind)
 
@@ -174,7 +186,7 @@ def _news(kind: int, domain: libvirt.virDomain, args: tuple[Any, ...]) -> News:
     is_lifecycle = kind == EventKind.LIFECYCLE
     type_, detail = args if is_lifecycle else (0, 0)
     return News(
-        uuid=UUID(domain.UUIDString()),
+        uuid=uuid_from(domain.UUIDString()),
         name=domain.name(),
         id=domain.ID(),
         kind=int(kind),

@@ -63,18 +63,31 @@ class Outbox:
         if self._post is None:
             return
         self._inputs.append(message)
-        # Cleared on the loop before it looks for inputs: whoever still sees it
-        # set has put its input early enough to be found.
-        if not self._woken:
-            self._woken = True
-            self.on_loop(self._deliver)
+        self.wake()
 
-    def put_event(self, make: Callable[[int], Input]) -> int:
-        """Put what `make` makes of the next stamp, in one step; the stamp."""
+    def put_event(self, make: Callable[[int], Input], *, wake: bool = True) -> int:
+        """Put what `make` makes of the next stamp, in one step; the stamp.
+
+        Args:
+            make: makes it.
+            wake: whether to `wake` the loop, too; else the caller does, when it has done
+                what is more urgent than that the loop competes for the interpreter's lock.
+        """
         with self._order:
             stamp = next(self._count)
-            self.put(make(stamp))
-            return stamp
+            if self._post is not None:
+                self._inputs.append(make(stamp))
+        if wake:
+            self.wake()
+        return stamp
+
+    def wake(self) -> None:
+        """Have posted what was put."""
+        # Cleared on the loop before it looks for inputs: whoever still sees it
+        # set has put its input early enough to be found.
+        if self._inputs and not self._woken:
+            self._woken = True
+            self.on_loop(self._deliver)
 
     def on_loop(self, function: Callable[[], None]) -> None:
         """Have `function` called on the loop, if that still runs."""

@@ -8,13 +8,16 @@ changes). A torn read is repeated, a few times; then it is delivered as it is,
 marked ``settled=False``.
 
 Only a look-up may say that a domain is gone. A later call may say so too, but
-about a handle: it is looked up again.
+about a handle: it is looked up again. That it is there needs no look-up, if a handle
+is at hand whose name and id still hold.
 
 XML is read without ``VIR_DOMAIN_XML_SECURE``: no secret enters the informer.
 """
 
 from __future__ import annotations
 
+import functools
+import logging
 import re
 from html import unescape
 from typing import Final
@@ -25,9 +28,11 @@ import libvirt
 from .._core.messages import Gone
 from .._core.model import Observation
 from .._core.vocabulary import DomainState, reason_of
-from .errors import is_no_domain, is_unsupported
+from .errors import detached, is_no_domain, is_unsupported
 
-__all__ = ["agrees", "config_of", "read_domain"]
+__all__ = ["agrees", "config_of", "read_domain", "read_known", "uuid_from"]
+
+log = logging.getLogger("virtinformer.libvirt")
 
 TRIES: Final = 3
 
@@ -42,6 +47,16 @@ _UNWRITTEN: Final = re.compile("[\x01-\x08\x0b\x0c\x0e-\x1f]")
 """What XML cannot hold: libvirt writes most of it not at all. A rename may put it into a name."""
 
 _ACTIVE_STATES: Final = (DomainState.RUNNING, DomainState.BLOCKED, DomainState.PAUSED)
+
+
+@functools.lru_cache(maxsize=2**15)
+def uuid_from(text: str) -> UUID:
+    """A UUID as the binding has it, as ours: the same object, as long as it is remembered.
+
+    To make one takes longer than all else that is made of a domain, and a dict finds the same
+    object faster than an equal one.
+    """
+    return UUID(text)
 
 
 def read_domain(host: libvirt.virConnect, uuid: UUID) -> Observation | Gone:
@@ -75,15 +90,32 @@ def read_domain(host: libvirt.virConnect, uuid: UUID) -> Observation | Gone:
     return torn
 
 
+def read_known(domain: libvirt.virDomain) -> Observation | None:
+    """Read a domain by a handle that is at hand, as that of an event; ``None``: look it up. Blocks.
+
+    A handle of an event says what the domain was called, and which number it had, when the event
+    was made. If that is still so, a look-up would say nothing else; if it is not, or if
+    anything fails, only a look-up can tell.
+    """
+    try:
+        if _UNWRITTEN.search(domain.name()):
+            return None  # the XML would not show that it has another name now
+        seen = _read_once(domain)
+    except Exception as error:  # noqa: BLE001 - the read that follows meets it again, or not
+        log.debug("a domain is looked up: %s", detached(error))
+        return None
+    return seen if seen.settled and _NAME.search(seen.xml) else None
+
+
 def _read_once(domain: libvirt.virDomain) -> Observation:
     name, id_ = domain.name(), domain.ID()
     before = domain.state()
     xml = domain.XMLDesc(0)
-    persistent = _is_persistent(domain)
-    autostart = _has_autostart(domain)
-    config = config_of(domain, xml, id_, persistent)
     # Two numbers, though the binding calls them text.
     state, reason = DomainState(int(before[0])), int(before[1])
+    agreed = agrees(xml, name, id_, state)
+    persistent = _is_persistent(domain)
+    autostart = _has_autostart(domain)
     return Observation(
         name=name,
         id=id_,
@@ -92,8 +124,8 @@ def _read_once(domain: libvirt.virDomain) -> Observation:
         persistent=persistent,
         autostart=autostart,
         xml=xml,
-        config_xml=config,
-        settled=before == domain.state() and agrees(xml, name, id_, state),
+        config_xml=config_of(domain, xml, id_, persistent),
+        settled=agreed and before == domain.state(),
     )
 
 
@@ -116,6 +148,8 @@ def agrees(xml: str, name: str, id_: int, state: DomainState) -> bool:
 
 def _is_written(name: str, text: str) -> bool:
     """Whether XML names a domain so."""
+    if text == name and "&" not in text:
+        return True
     try:
         return _UNWRITTEN.sub("", unescape(text)) == _UNWRITTEN.sub("", name)
     except ValueError:

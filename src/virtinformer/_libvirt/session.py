@@ -18,6 +18,8 @@ import time
 from collections.abc import Callable, Iterable
 from uuid import UUID
 
+import libvirt
+
 from .._core.messages import (
     Connected,
     ConnectFailed,
@@ -35,12 +37,14 @@ from .._core.model import Observation
 from ..exceptions import ConnectError
 from .connection import Connection, calls_at_once
 from .errors import detached, read_error
+from .eventloop import slowly
 from .events import News
 from .flights import Flights
+from .helpers import Helpers
 from .listing import Listing
 from .outbox import Outbox
 from .readers import Job, Readers
-from .reads import read_domain
+from .reads import read_domain, read_known
 
 __all__ = ["Session"]
 
@@ -70,7 +74,9 @@ class Session:
         self._event_ids = event_ids
         self._on_freed = on_freed
         self._readers = Readers(f"virtinformer-reader-{epoch}", calls_at_once())
+        self._helpers = Helpers(f"virtinformer-helper-{epoch}", connection.address)
         self._flights = Flights(self._readers.submit, outbox.stamp, self._read)
+        self._handles: dict[UUID, libvirt.virDomain] = {}
         self._speaking = threading.Lock()
         self._connected = False
         self._ended = False
@@ -107,6 +113,7 @@ class Session:
     def join(self, timeout: float) -> None:
         """Wait for the threads, which have nothing left to do once it is freed."""
         self._readers.join(timeout)
+        self._helpers.join(timeout)
 
     def fail(self, error: Exception) -> None:
         """End it, since what was asked of it cannot be done on this side."""
@@ -131,19 +138,31 @@ class Session:
 
     def _subscribe(self) -> None:
         try:
-            self._connection.subscribe(self._event_ids, self._hear)
+            self._connection.subscribe(self._event_ids, self._hear, self._meet)
         except ConnectError as error:
             self._lose(error)
         else:
             self._tell(Subscribed(self._epoch))
+
+    def _meet(self, uuid: UUID, handle: libvirt.virDomain) -> None:
+        """The handle of an event saves the read that follows the look-up."""
+        with self._speaking:
+            if not self._ended:
+                self._handles[uuid] = handle
 
     def _hear(self, news: News) -> None:
         """An event: said first, then read about, so that the read is told after it."""
         with self._speaking:
             if self._ended:
                 return
-            stamp = self._outbox.put_event(lambda stamp: _event(self._epoch, stamp, news))
-        self._flights.ask(news.uuid, stamp)
+            stamp = self._outbox.put_event(
+                lambda stamp: _event(self._epoch, stamp, news), wake=False
+            )
+        try:
+            self._flights.ask(news.uuid, stamp)
+        finally:
+            # After the reader, which is waiting for the host before the loop has awoken.
+            self._outbox.wake()
 
     def _list(self, request: List) -> None:
         Listing(
@@ -155,17 +174,26 @@ class Session:
             tell=self._tell,
             failed=self._is_lost,
             width=1 if self._connection.is_in_process else calls_at_once(),
+            wanted=lambda: not self._ended,
+            call_help=self._helpers.call,
         ).run()
 
     def _read(self, uuid: UUID, began: int) -> Job:
         since = time.perf_counter()
-        result = self._outcome(uuid)
+        # The event loop is in no hurry: on this connection, a further read would wait for this one.
+        with slowly():
+            result = self._outcome(uuid)
         took = time.perf_counter() - since
         ended = self._outbox.stamp()
         outcome = Observed(self._epoch, uuid, began, ended, time.time(), result, took=took)
         return lambda: self._tell(outcome)
 
     def _outcome(self, uuid: UUID) -> Observation | Gone | ReadFailed:
+        handle = self._handles.pop(uuid, None)
+        if handle is not None and (seen := read_known(handle)) is not None:
+            return seen
+        # It holds the connection, which the next call may find dead.
+        handle = None
         try:
             return read_domain(self._connection.host, uuid)
         except Exception as error:  # noqa: BLE001 - every read has an outcome
@@ -195,8 +223,10 @@ class Session:
             self._ended = True
             if error is not None:
                 self._outbox.put(self._last_words(error))
-        # A connection must not be closed under a call that uses it.
-        self._readers.close(self._free)
+        self._handles.clear()
+        # A connection must not be closed under a call that uses it; and the session is not
+        # over while anything of it hangs.
+        self._readers.close(lambda: self._helpers.close(self._free))
 
     def _last_words(self, error: Exception) -> Input:
         if self._connected:

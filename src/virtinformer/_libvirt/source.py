@@ -72,6 +72,7 @@ class LibvirtSource:
         auth: Auth | None = None,
     ) -> None:
         self._address = Address(uri, read_only, _checked_keepalive(keepalive), auth)
+        self._name = redact(uri)
         self._event_ids = None if event_ids is None else _checked_ids(event_ids)
         self._outbox = Outbox(self._before_read)
         self._current: dict[int, Session] = {}
@@ -82,7 +83,7 @@ class LibvirtSource:
     @property
     def name(self) -> str:
         """The URI, without the passwords in it."""
-        return redact(self._address.uri)
+        return self._name
 
     def start(self, post: Post) -> None:
         """Begin: from now on hand inputs to `post`, on the running event loop.
