@@ -37,7 +37,7 @@ def test_jitter_takes_off_a_half_at_most(tries: int, chance: float) -> None:
     ],
 )
 def test_what_makes_no_sense(initial: float, maximum: float, complaint: str) -> None:
-    with pytest.raises(ValueError, match=complaint):
+    with pytest.raises(ValueError, match=f"^{complaint}$"):
         Backoff(initial, maximum)
 
 

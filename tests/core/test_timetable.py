@@ -82,11 +82,23 @@ def test_what_an_appointment_is() -> None:
 
 def test_appointments_far_ahead_that_are_moved_do_not_pile_up() -> None:
     table: Timetable[str] = Timetable()
-    table.set("first", 1.0)
+    for number, key in enumerate(["first", "second", "third"], 10):
+        table.set(key, number)
     for number in range(10_000):
         table.set("a", 3600.0 + number)
         table.set("b", 3600.0 + number % 2)
         table.cancel("c")
         table.set("c", 7200.0)
     assert len(table._heap) < 100
-    assert list(table.due(9e9)) == ["first", "b", "c", "a"]
+    assert list(table.due(9e9)) == ["first", "second", "third", "b", "c", "a"]
+
+
+def test_appointments_that_all_stand_are_not_cleaned_up_after() -> None:
+    class Table(Timetable[int]):
+        def _clean(self) -> None:
+            raise AssertionError
+
+    table = Table()
+    for key in range(1000):
+        table.set(key, key)
+    assert len(table) == 1000

@@ -396,5 +396,5 @@ class Model(RuleBasedStateMachine):
         assert set(take_all(self.queue, self.now + 100.0)) == wanted
 
 
-TestModel = Model.TestCase
-TestModel.settings = settings(stateful_step_count=40)
+TestCoreQueue = Model.TestCase
+TestCoreQueue.settings = settings(stateful_step_count=40)

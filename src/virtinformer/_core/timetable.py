@@ -74,7 +74,7 @@ class Timetable(Generic[K]):
 
     def _clean(self) -> None:
         entries: dict[K, tuple[float, int, K]] = {}
-        for entry in sorted(self._heap, key=lambda entry: entry[:2]):
+        for entry in sorted(self._heap):
             if self._when.get(entry[2]) == entry[0]:
                 entries.setdefault(entry[2], entry)
         self._heap = list(entries.values())  # sorted, and therefore a heap
