@@ -9,7 +9,7 @@ which that list did not settle.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from uuid import UUID
 
 import attrs
@@ -42,18 +42,45 @@ class Barrier:
 
 
 class Barriers:
-    """All who wait."""
+    """All who wait. Thousands may: nobody is looked at whom a read or a list does not concern."""
 
     def __init__(self) -> None:
         self._barriers: dict[int, Barrier] = {}
+        self._for_list: dict[int, Barrier] = {}
+        self._for_read: dict[UUID, dict[int, Barrier]] = {}
+        self._passed: dict[int, None] = {}
 
     def add(self, barrier: Barrier) -> None:
-        """Let somebody wait."""
+        """Let somebody wait; who waited by that token does no more."""
+        self.cancel(barrier.token)
         self._barriers[barrier.token] = barrier
+        if barrier.waiting is None:
+            self._for_list[barrier.token] = barrier
+        else:
+            self._wait_for_reads(barrier, barrier.waiting)
+
+    def _wait_for_reads(self, barrier: Barrier, uuids: set[UUID]) -> None:
+        barrier.waiting = uuids
+        for uuid in uuids:
+            self._for_read.setdefault(uuid, {})[barrier.token] = barrier
+        if not uuids:
+            self._passed[barrier.token] = None
 
     def cancel(self, token: int) -> None:
         """Nobody waits for that any more."""
-        self._barriers.pop(token, None)
+        barrier = self._barriers.pop(token, None)
+        if barrier is None:
+            return
+        self._for_list.pop(token, None)
+        self._passed.pop(token, None)
+        for uuid in barrier.waiting or ():
+            self._leave(uuid, token)
+
+    def _leave(self, uuid: UUID, token: int) -> None:
+        waiting = self._for_read[uuid]
+        del waiting[token]
+        if not waiting:
+            del self._for_read[uuid]
 
     def __contains__(self, token: int) -> bool:
         return token in self._barriers
@@ -61,7 +88,7 @@ class Barriers:
     @property
     def need_list(self) -> bool:
         """Whether somebody waits for a list."""
-        return any(barrier.waiting is None for barrier in self._barriers.values())
+        return bool(self._for_list)
 
     def listed(self, began: int, unseen: Callable[[int], set[UUID]]) -> bool:
         """A list that began at a stamp is through.
@@ -73,27 +100,35 @@ class Barriers:
         Returns:
             Whether somebody had waited for it.
         """
-        waiting = [b for b in self._barriers.values() if b.waiting is None and b.stamp < began]
+        waiting = [barrier for barrier in self._for_list.values() if barrier.stamp < began]
         for barrier in waiting:
-            barrier.waiting = unseen(barrier.stamp)
+            del self._for_list[barrier.token]
+            self._wait_for_reads(barrier, unseen(barrier.stamp))
         return bool(waiting)
 
     def seen(self, uuid: UUID, began: int) -> bool:
         """A read of a domain, begun at a stamp, was accepted; whether somebody waited for it."""
-        waiting = [
-            b
-            for b in self._barriers.values()
-            if b.waiting is not None and b.stamp < began and uuid in b.waiting
-        ]
+        if not self._for_read:
+            return False
+        waiting = [b for b in self._for_read.get(uuid, {}).values() if b.stamp < began]
         for barrier in waiting:
-            assert barrier.waiting is not None
-            barrier.waiting.discard(uuid)
+            self._answer(barrier, uuid)
         return bool(waiting)
+
+    def _answer(self, barrier: Barrier, uuid: UUID) -> None:
+        assert barrier.waiting is not None
+        barrier.waiting.discard(uuid)
+        self._leave(uuid, barrier.token)
+        if not barrier.waiting:
+            self._passed[barrier.token] = None
 
     def unreadable(self, uuid: UUID) -> list[int]:
         """The host will not say what a domain is; the tokens of those for whom that is fatal."""
-        failed = [b for b in self._barriers.values() if b.waiting is not None and uuid in b.waiting]
-        return self._fail(failed, uuid)
+        waiting = tuple(self._for_read.get(uuid, {}).values())
+        for barrier in waiting:
+            if barrier.token in _OURS:
+                self._answer(barrier, uuid)
+        return self._fail(waiting)
 
     def unlistable(self, *, unread: bool) -> list[int]:
         """The host will not list; the tokens of those for whom that is fatal.
@@ -101,23 +136,17 @@ class Barriers:
         Args:
             unread: whether no domain is read before there is a list.
         """
-        failed = [b for b in self._barriers.values() if unread or b.waiting is None]
-        return self._fail(failed, None)
+        return self._fail(tuple((self._barriers if unread else self._for_list).values()))
 
-    def _fail(self, failed: list[Barrier], uuid: UUID | None) -> list[int]:
-        fatal = [barrier.token for barrier in failed if barrier.token not in _OURS]
-        for barrier in failed:
-            if barrier.token not in _OURS:
-                del self._barriers[barrier.token]
-            elif barrier.waiting is not None and uuid is not None:
-                barrier.waiting.discard(uuid)
+    def _fail(self, waiting: Iterable[Barrier]) -> list[int]:
+        fatal = [barrier.token for barrier in waiting if barrier.token not in _OURS]
+        for token in fatal:
+            self.cancel(token)
         return fatal
 
     def passed(self) -> list[int]:
         """Take out the tokens of those who need not wait any longer."""
-        tokens = [
-            b.token for b in self._barriers.values() if b.waiting is not None and not b.waiting
-        ]
+        tokens = list(self._passed)
         for token in tokens:
-            del self._barriers[token]
+            self.cancel(token)
         return tokens
