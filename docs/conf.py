@@ -36,7 +36,7 @@ nitpick_ignore_regex = [
     (
         r"py:.*",
         r"(anyio|_?asyncio|attr|builtins|collections|concurrent|datetime|ElementTree|enum|libvirt|types"
-        r"|typing|uuid|xml)"
+        r"|prometheus_client|typing|uuid|xml)"
         r"(\..*)?",
     ),
     (r"py:.*", r"[A-Z][A-Za-z]*|[a-z]{1,10}Error|libvirtError"),  # the standard library's, bare
