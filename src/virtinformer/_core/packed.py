@@ -34,6 +34,9 @@ SHORT: Final = 1024
 RECENT: Final = 8
 """So many of the texts packed or opened last are kept open, in all of the process."""
 
+LONG: Final = 2**16
+"""Characters; of longer texts none is kept open."""
+
 LEVEL, WINDOW, MEMORY = 3, -13, 5  # 8 kB to look back on, and no header
 CODING: Final = ("utf-8", "surrogatepass")  # any `str` can be encoded so
 
@@ -89,9 +92,10 @@ def _unpack(packed: bytes) -> str:
 
 
 def _remember(packed: bytes, text: str) -> None:
-    # Threads may overwrite each other's here: then a text is opened once more.
     global _recent
-    _recent = ((packed, text), *_recent[: RECENT - 1])
+    if len(text) <= LONG:
+        # Threads may overwrite each other's here: then a text is opened once more.
+        _recent = ((packed, text), *_recent[: RECENT - 1])
 
 
 class _Text:
