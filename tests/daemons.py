@@ -154,7 +154,7 @@ class Daemon:
         """Start it, on the directories of the life before; returns once it answers."""
         if self._process is not None:
             raise DaemonError("it runs already: kill() or terminate() it first")
-        command = [_executable("libvirtd"), "--timeout", "0"]
+        command = [_executable("libvirtd"), *self.options()]
         _executable("qemu-system-x86_64")
         owner = _owner()
         self.socket.unlink(missing_ok=True)  # one left by a kill would look like an answer
@@ -172,6 +172,10 @@ class Daemon:
                 extra_groups=owner and [],
             )
         wait_until(self._answers, f"libvirtd listens on {self.socket}", timeout=30.0)
+
+    def options(self) -> list[str]:
+        """What it is started with; asked before each start, when its directories are there."""
+        return ["--timeout", "0"]
 
     def kill(self) -> None:
         """SIGKILL, as a crash would; its QEMUs go on."""
