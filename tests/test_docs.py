@@ -28,6 +28,7 @@ import click
 import pytest
 
 import virtinformer.predicates
+import virtinformer.prometheus
 import virtinformer.testing
 from tests.daemons import Daemon
 from virtinformer.cli import cli
@@ -264,5 +265,5 @@ def described() -> set[str]:
 
 
 def test_the_reference_has_every_public_name() -> None:
-    modules = [virtinformer, virtinformer.testing, virtinformer.predicates]
-    assert described() >= {f"{m.__name__}.{name}" for m in modules for name in m.__all__}
+    public = virtinformer, virtinformer.predicates, virtinformer.prometheus, virtinformer.testing
+    assert described() >= {f"{m.__name__}.{name}" for m in public for name in m.__all__}

@@ -13,6 +13,7 @@ import pytest
 
 import virtinformer
 import virtinformer.predicates
+import virtinformer.prometheus
 import virtinformer.testing
 
 
@@ -151,5 +152,5 @@ def test_every_public_name_is_in_the_code_for_type_checkers() -> None:
         for node in ast.walk(ast.parse((Path(__file__).parent / "typing" / "api.py").read_text()))
         if isinstance(node, ast.Attribute | ast.Name)
     }
-    modules = (virtinformer, virtinformer.predicates, virtinformer.testing)
-    assert {name for module in modules for name in module.__all__} <= used
+    public = virtinformer, virtinformer.predicates, virtinformer.prometheus, virtinformer.testing
+    assert {name for module in public for name in module.__all__} <= used

@@ -51,7 +51,7 @@ def test_the_wheel_is_typed_and_licensed(wheel: zipfile.ZipFile) -> None:
 def test_running_it_needs_three_packages(wheel: zipfile.ZipFile) -> None:
     names = {requirement.partition(">=")[0] for requirement in PROJECT["dependencies"]}
     assert names == {"anyio", "attrs", "libvirt-python"}
-    assert set(PROJECT["optional-dependencies"]) == {"cli"}
+    assert set(PROJECT["optional-dependencies"]) == {"cli", "prometheus"}
 
 
 def test_the_changelog_has_this_version() -> None:

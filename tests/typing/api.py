@@ -14,8 +14,11 @@ from typing import Any, assert_never, assert_type
 from uuid import UUID
 from xml.etree.ElementTree import Element
 
+from prometheus_client import CollectorRegistry, generate_latest
+
 import virtinformer as vi
 from virtinformer import predicates as p
+from virtinformer.prometheus import ControllerCollector, InformerCollector
 from virtinformer.testing import (
     FakeHost,
     FakeSource,
@@ -313,6 +316,21 @@ def choosing() -> None:
     assert_type(p.active(vi_domain()), bool)
     with contextlib.suppress(p.PredicateError):
         p.parse("state=running")
+
+
+# ------------------------------------------------------------------ metrics
+
+
+def measuring(informer: vi.DomainInformer, controller: vi.Controller) -> None:
+    registry = CollectorRegistry()
+    informers = InformerCollector(informer)
+    informers.add(informer, uri="qemu:///system")
+    informers.remove(informer)
+    registry.register(informers)
+    controllers = ControllerCollector()
+    controllers.add(controller)
+    registry.register(controllers)
+    assert_type(generate_latest(registry), bytes)
 
 
 # ------------------------------------------------------------------ exceptions
