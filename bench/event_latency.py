@@ -7,7 +7,9 @@ looked at what the library calls for each kind of event, and the floor does that
 looking the domain up, since it has it in its hands).
 
 Ours and the floor each run in a process of their own and hear of the same kind of events in
-turns; what makes the events is a third one.
+turns; what makes the events is a third one. Whose turn it is not has no connection: it would
+hear of the events, too, and its reads of the domain would wait for the other's and the other's
+for its own.
 """
 
 from __future__ import annotations
@@ -38,15 +40,21 @@ from tests.daemons import domain_xml
 from virtinformer._libvirt import eventloop
 
 __all__ = [
+    "BEGIN",
+    "END",
+    "EVENT",
     "KINDS",
     "PATIENCE",
     "Call",
     "Latencies",
+    "deregister",
+    "disturb",
     "floor",
     "guest",
     "informer",
     "measure",
     "reads_of_ours",
+    "register",
     "replay",
     "run",
     "told",
@@ -60,6 +68,8 @@ TARGETS = {50: 1.25, 99: 1.5}
 Call = tuple[str, Sequence[Any]]
 Latencies = list[float]
 KINDS = (libvirt.VIR_DOMAIN_EVENT_ID_LIFECYCLE, libvirt.VIR_DOMAIN_EVENT_ID_METADATA_CHANGE)
+BEGIN, EVENT, END = "begin", "event", "end"
+"""What a contender is asked: to connect, for the latency of the next event, to disconnect."""
 _METADATA, _SUSPENDED, _RESUMED = "MetadataChange", "Suspended", "Resumed"
 _READS = ("XMLDesc", "autostart", "info", "isActive", "isPersistent", "isUpdated", "state")
 
@@ -111,9 +121,11 @@ async def measure(
     def asking(worker: Worker) -> Callable[[], Awaitable[Latencies]]:
         async def ask() -> Latencies:
             latencies = []
+            await worker.ask(BEGIN)
             for number in range(events):
                 await asyncio.to_thread(disturb, domain, number)
-                latencies.append(1e6 * float(await worker.ask()))
+                latencies.append(1e6 * float(await worker.ask(EVENT)))
+            await worker.ask(END)
             return latencies
 
         return ask
@@ -143,35 +155,44 @@ def describe(domain: libvirt.virDomain, text: str) -> None:
 # ---------------------------------------------------------------- ours
 
 
-async def informer(uri: str) -> AsyncGenerator[float | None, None]:
+async def informer(uri: str) -> AsyncGenerator[float | None, str]:
     """The contender: the latency of each event in turn, as a consumer of deltas sees it."""
-    async with (
-        vi.connect(uri, resync_period=None) as host,
-        host.watch(initial=False) as deltas,
-    ):
-        latencies: asyncio.Queue[float] = asyncio.Queue()
+    request = yield None
+    while request == BEGIN:
+        async with (
+            vi.connect(uri, resync_period=None) as host,
+            host.watch(initial=False) as deltas,
+            _taken(deltas) as latencies,
+        ):
+            request = yield None
+            while request == EVENT:
+                request = yield await asyncio.wait_for(latencies.get(), PATIENCE)
+        request = yield None
 
-        async def take() -> None:
-            async for delta in deltas:
-                now = time.time()
-                assert not isinstance(delta, vi.Synced)
-                for event in delta.events:
-                    latencies.put_nowait(now - event.timestamp.timestamp())
 
-        taking = asyncio.create_task(take())
-        try:
-            yield None
-            while True:
-                yield await asyncio.wait_for(latencies.get(), PATIENCE)
-        finally:
-            taking.cancel()
-            await asyncio.wait([taking])
+@contextlib.asynccontextmanager
+async def _taken(deltas: vi.DeltaStream) -> AsyncIterator[asyncio.Queue[float]]:
+    latencies: asyncio.Queue[float] = asyncio.Queue()
+
+    async def take() -> None:
+        async for delta in deltas:
+            now = time.time()
+            assert not isinstance(delta, vi.Synced)
+            for event in delta.events:
+                latencies.put_nowait(now - event.timestamp.timestamp())
+
+    taking = asyncio.create_task(take())
+    try:
+        yield latencies
+    finally:
+        taking.cancel()
+        await asyncio.wait([taking])
 
 
 # ---------------------------------------------------------------- the floor
 
 
-async def floor(uri: str, reads: dict[str, list[Call]]) -> AsyncGenerator[float | None, None]:
+async def floor(uri: str, reads: dict[str, list[Call]]) -> AsyncGenerator[float | None, str]:
     """The contender: the same reads in a bare thread, right after the callback."""
     eventloop.ensure_running()
     heard: queue.SimpleQueue[tuple[float, libvirt.virDomain, str]] = queue.SimpleQueue()
@@ -187,12 +208,26 @@ async def floor(uri: str, reads: dict[str, list[Call]]) -> AsyncGenerator[float 
         heard.put((time.time(), domain, told(args)))
 
     threading.Thread(target=bare_thread, daemon=True).start()
-    connection = libvirt.open(uri)
-    for kind in KINDS:
-        connection.domainEventRegisterAny(None, kind, callback, None)
-    yield None
-    while True:
-        yield await asyncio.to_thread(read.get, True, PATIENCE)
+    request = yield None
+    while request == BEGIN:
+        with contextlib.closing(libvirt.open(uri)) as connection:
+            numbers = register(connection, callback)
+            request = yield None
+            while request == EVENT:
+                request = yield await asyncio.to_thread(read.get, True, PATIENCE)
+            deregister(connection, numbers)
+        request = yield None
+
+
+def register(connection: libvirt.virConnect, callback: Callable[..., None]) -> list[int]:
+    """Have it called for the kinds of events that are made here."""
+    return [connection.domainEventRegisterAny(None, kind, callback, None) for kind in KINDS]
+
+
+def deregister(connection: libvirt.virConnect, numbers: list[int]) -> None:
+    """Have nothing called any more."""
+    for number in numbers:
+        connection.domainEventDeregisterAny(number)
 
 
 def told(args: Sequence[Any]) -> str:

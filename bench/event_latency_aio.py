@@ -47,10 +47,9 @@ async def run(setting: Setting) -> list[Result]:
     ]
 
 
-async def aio(uri: str, reads: dict[str, list[Call]]) -> AsyncGenerator[float | None, None]:
+async def aio(uri: str, reads: dict[str, list[Call]]) -> AsyncGenerator[float | None, str]:
     """The contender: libvirtaio, and the same reads in a thread of asyncio's."""
     libvirtaio.virEventRegisterAsyncIOImpl()
-    connection = await asyncio.to_thread(libvirt.open, uri)
     read: asyncio.Queue[float] = asyncio.Queue()
     reading: set[asyncio.Task[None]] = set()
 
@@ -64,8 +63,13 @@ async def aio(uri: str, reads: dict[str, list[Call]]) -> AsyncGenerator[float | 
         reading.add(task)
         task.add_done_callback(reading.discard)
 
-    for kind in event_latency.KINDS:
-        connection.domainEventRegisterAny(None, kind, callback, None)
-    yield None
-    while True:
-        yield await asyncio.wait_for(read.get(), event_latency.PATIENCE)
+    request = yield None
+    while request == event_latency.BEGIN:
+        connection = await asyncio.to_thread(libvirt.open, uri)
+        numbers = event_latency.register(connection, callback)
+        request = yield None
+        while request == event_latency.EVENT:
+            request = yield await asyncio.wait_for(read.get(), event_latency.PATIENCE)
+        event_latency.deregister(connection, numbers)
+        await asyncio.to_thread(connection.close)
+        request = yield None

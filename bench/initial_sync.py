@@ -1,12 +1,11 @@
 """From nothing to all domains whole: connect until synced, on a private libvirtd with QEMU.
 
-Against the loop that people write, in one thread: `listAllDomains`, then the XML, the state,
-the persistence and the autostart flag of each.
+Against the loop that people write, in one thread of another process: `listAllDomains`, then the
+XML, the state, the persistence and the autostart flag of each.
 """
 
 from __future__ import annotations
 
-import asyncio
 import time
 
 import virtinformer as vi
@@ -14,6 +13,7 @@ from bench import plain_loop
 from bench.result import Result
 from bench.rounds import interleave
 from bench.setting import Setting
+from bench.worker import Worker
 
 __all__ = ["run"]
 
@@ -33,7 +33,8 @@ async def run(setting: Setting) -> list[Result]:
         return took * 1000
 
     async def other() -> float:
-        return await asyncio.to_thread(plain_loop.connected, daemon.uri) * 1000
+        return 1000 * float(await peer.ask(plain_loop.CONNECT))
 
-    mine, loop = await interleave(setting.rounds, ours, other)
+    async with Worker("bench.plain_loop:contender", daemon.uri) as peer:
+        mine, loop = await interleave(setting.rounds, ours, other)
     return [Result("initial_sync", "plain loop", "ms", TARGET, mine, loop)]

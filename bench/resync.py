@@ -3,7 +3,8 @@
 Between two rounds one of the 1,000 domains has its autostart flag changed, of which libvirt
 tells nothing; `sync()` must find it. Against the loop that people write, on a connection
 that stands already; that loop compares nothing. And the longest time for which the event
-loop was kept from anything else meanwhile, against what is allowed.
+loop was kept from anything else meanwhile, against what is allowed; beside it, what this
+machine does to a loop that has nothing to do, while the loop that people write is at work.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from bench.result import Result
 from bench.rounds import interleave
 from bench.setting import Setting
 from bench.stall import watch_stall
+from bench.worker import Worker
 
 __all__ = ["run"]
 
@@ -30,7 +32,10 @@ LONGEST_STALL = 5.0
 async def run(setting: Setting) -> list[Result]:
     daemon = await setting.host(setting.either(DOMAINS, QUICK_DOMAINS))
     with contextlib.closing(daemon.connect()) as connection:
-        async with vi.connect(daemon.uri, resync_period=None) as informer:
+        async with (
+            Worker("bench.plain_loop:contender", daemon.uri) as peer,
+            vi.connect(daemon.uri, resync_period=None) as informer,
+        ):
             turns = itertools.count(1)
 
             async def ours() -> tuple[float, float]:
@@ -46,12 +51,16 @@ async def run(setting: Setting) -> list[Result]:
                 return took * 1000, stall.longest
 
             async def other() -> tuple[float, float]:
-                return await asyncio.to_thread(plain_loop.read_all, connection) * 1000, 0.0
+                async with watch_stall() as stall:
+                    took = float(await peer.ask(plain_loop.READ))
+                return took * 1000, stall.longest
 
             found, loop = await interleave(setting.rounds, ours, other)
     times, stalls = zip(*found, strict=True)
     allowed = [LONGEST_STALL] * len(stalls)
+    others, idle = zip(*loop, strict=True)
     return [
-        Result("resync", "plain loop", "ms", TARGET, times, [took for took, _ in loop]),
+        Result("resync", "plain loop", "ms", TARGET, times, others),
         Result("resync:stall", "what is allowed", "ms, longest", 1.0, stalls, allowed),
+        Result("resync:idle", "what is allowed", "ms, longest, idle", 1.0, idle, allowed),
     ]
