@@ -1193,3 +1193,25 @@ def test_what_is_compared_with_a_list_is_forgotten_with_its_connection(
     driver.answer_list({A: shut_off(), B: shut_off("b")})
     assert driver.phase is Phase.LIVE
     assert driver.deltas == []
+
+
+def test_a_read_of_nothing_new_is_repeated_for_who_came_after_it_began() -> None:
+    driver = Driver().go_live({A: shut_off()})
+    driver.require(1, A)
+    began = driver.stamp()
+    driver.require(2, A)
+    driver.forget()
+    driver.answer(A, shut_off(), began=began)
+    assert (driver.resolved, driver.reads()) == ([1], [A])
+    driver.answer(A, shut_off())
+    assert driver.resolved == [1, 2]
+    assert driver.deltas == []
+
+
+def test_how_long_reads_took_is_counted_where_it_is_known() -> None:
+    driver = Driver().go_live({A: shut_off()})
+    for took in (0.25, None):
+        driver.require(1, A)
+        driver.receive(attrs.evolve(driver.make_answer(A, shut_off()), took=took))
+    time = driver.reflector.counters.read_time.histogram
+    assert (time.count, time.sum) == (1, 0.25)

@@ -187,3 +187,10 @@ def test_a_version_within_a_change() -> None:
     history.append(add(domain, event(domain, 1), event(domain, 2), event(domain, 3)))
     assert len(history.after(1)) == 1
     assert history.after(3) == []
+
+
+def test_what_is_no_uuid_is_in_no_snapshot() -> None:
+    snapshot = filled(make(A, 1)).snapshot()
+    with pytest.raises(KeyError):
+        snapshot["a"]  # type: ignore[index]
+    assert "a" not in snapshot
