@@ -5,12 +5,11 @@ from __future__ import annotations
 import pickle
 from typing import Any
 from uuid import UUID
-from xml.etree import ElementTree
 
 import pytest
 
 from tests.core.making import make
-from virtinformer import DomainState, VirtInformerError
+from virtinformer import Domain, DomainState, VirtInformerError
 from virtinformer.predicates import (
     Predicate,
     PredicateError,
@@ -113,10 +112,16 @@ def test_a_namespace_that_stands_otherwise_in_xml() -> None:
     assert not metadata("urn:a&amp;b")(domain)
 
 
-def test_no_xml_is_parsed_that_does_not_name_it() -> None:
-    assert not metadata(FLEET)(make(A, xml="<<<"))
-    with pytest.raises(ElementTree.ParseError, match="malformed"):
-        metadata(FLEET)(make(A, xml=f"<<<{FLEET}"))
+def test_xml_that_cannot_be_parsed_has_none() -> None:
+    """One such domain must not stop who watches the others."""
+    assert not metadata(FLEET)(make(A, xml=f"<<<{FLEET}"))
+
+
+def test_no_xml_is_parsed_that_does_not_name_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    parsed: list[Domain] = []
+    monkeypatch.setattr(Domain, "_parse", parsed.append)
+    assert not metadata(FLEET)(make(A, xml="<domain/>"))
+    assert not parsed
 
 
 @pytest.mark.parametrize(

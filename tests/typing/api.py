@@ -144,6 +144,8 @@ def health_and_statistics(informer: vi.DomainInformer) -> None:
     assert_type(statistics.events_received, int)
     assert_type(statistics.deltas[vi.DeltaSource.RESYNC], int)
     assert_type(statistics.queues, tuple[vi.SubscriberQueue, ...])
+    assert_type(statistics.read_time, vi.Histogram)
+    assert_type(informer.name, str)
 
 
 # ------------------------------------------------------------------ streams
