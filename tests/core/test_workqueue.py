@@ -220,6 +220,12 @@ def test_to_forget_ends_a_rest() -> None:
     assert queue.deadline is None
 
 
+def test_to_forget_what_never_failed() -> None:
+    queue = queue_of()
+    queue.forget("a")
+    assert queue.failures("a") == 0
+
+
 def test_who_has_rested_may_be_added_again() -> None:
     queue = queue_of("a")
     queue.get(0.0)
