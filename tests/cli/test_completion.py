@@ -7,10 +7,12 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from click.shell_completion import ShellComplete
 from click.testing import CliRunner
 
 from tests.cli.commands import URI, run, run_alone
 from tests.daemons import Daemon, domain_xml
+from virtinformer._libvirt import probe
 from virtinformer.cli import cli
 
 
@@ -49,10 +51,18 @@ def escaped(name: str) -> str:
     return name.replace("&", "&amp;").replace("<", "&lt;")
 
 
-def test_no_name_is_fetched_over_a_network_or_from_a_host_that_is_not_there() -> None:
-    assert completed("virtinformer -c qemu+ssh://nowhere.invalid/system get ") == []
-    assert completed("virtinformer -c nonsense:/// get ") == []
-    assert completed("virtinformer get ") == []
+@pytest.mark.parametrize(
+    "host", ["-c qemu+ssh://nowhere/system", "-c nonsense:///", "-c qemu://nowhere/system", ""]
+)
+def test_no_name_is_fetched_from_elsewhere(host: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object) -> list[str]:
+        raise AssertionError("it was asked")
+
+    monkeypatch.setattr(probe, "names_of", fail)
+    completer = ShellComplete(cli, {}, "virtinformer", "_X")
+    assert completer.get_completions([*host.split(), "get"], "") == []
+    with pytest.raises(AssertionError):
+        completer.get_completions(["-c", URI, "get"], "")
 
 
 def test_a_host_that_hangs_does_not_hang_the_shell(own_daemon: Daemon) -> None:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import signal
 import subprocess
 import sys
+import termios
 from pathlib import Path
 
 import pytest
@@ -26,7 +28,7 @@ from tests.cli.commands import (
     running,
     terminal,
 )
-from tests.daemons import Daemon, domain_xml
+from tests.daemons import Daemon, domain_xml, wait_until
 from virtinformer.cli import cli
 
 COMMANDS = ("get", "watch", "events", "diff", "wait", "doctor", "completion")
@@ -170,18 +172,35 @@ def test_ctrl_c_ends_it_while_the_host_hangs(own_daemon: Daemon) -> None:
 
 
 def test_ctrl_c_ends_it_while_nobody_takes_what_it_writes(clean_qemu: Daemon) -> None:
-    # More than a pipe holds, and nobody reads.
     connection = clean_qemu.connect()
-    for number in range(40):
+    for number in range(20):
         connection.defineXML(domain_xml(f"d-{number}"))
     connection.close()
-    with running("get", "-o", "json", "--xml", "-c", clean_qemu.uri) as process:
-        assert process.stdout is not None
-        assert process.stdout.read(1) == "{"
+    reader, writer = os.pipe()
+    # It holds a few lines, and takes each as a whole or not at all.
+    fcntl.fcntl(writer, fcntl.F_SETPIPE_SZ, 4096)
+    process = subprocess.Popen(
+        command("watch", "-o", "json", "-c", clean_qemu.uri),
+        stdout=writer,
+        stderr=subprocess.PIPE,
+        env=environment(),
+    )
+    try:
+        wait_until(lambda: filled(reader) > 4096 - 1024, "the pipe is full")
         process.send_signal(signal.SIGINT)
         assert process.wait(30) == INTERRUPTED
         assert process.stderr is not None
-        assert process.stderr.read() == ""
+        assert process.stderr.read() == b""
+    finally:
+        process.kill()
+        process.communicate()
+        os.close(reader)
+        os.close(writer)
+
+
+def filled(pipe: int) -> int:
+    size = fcntl.ioctl(pipe, termios.FIONREAD, b"\0" * 4)
+    return int.from_bytes(size, sys.byteorder)
 
 
 # ---------------------------------------------------------------------- pipes

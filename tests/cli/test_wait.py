@@ -11,7 +11,7 @@ import virtinformer as vi
 from tests.cli.commands import URI, ended, line_of, run, running
 from tests.cli.making import domain
 from tests.daemons import Daemon, domain_xml
-from virtinformer.cli.wait import condition_of
+from virtinformer.cli.wait import Target, condition_of
 
 RUNNING = domain()
 OFF = domain(state=vi.DomainState.SHUTOFF)
@@ -100,20 +100,45 @@ def test_it_waits_for_what_is_not_there_yet(clean_qemu: Daemon) -> None:
     connection.close()
 
 
-def test_another_of_the_same_name_is_another(clean_qemu: Daemon) -> None:
-    connection = clean_qemu.connect()
-    connection.defineXML(domain_xml("web"))
-    with running("wait", "web", "--for", "deleted", "-v", "-c", clean_qemu.uri) as process:
-        assert process.stderr is not None
-        while "Connected" not in process.stderr.readline():
-            pass
-        # From here on it may come at any time, and must have an answer.
-        while process.poll() is None:
-            connection.lookupByName("web").undefine()
-            connection.defineXML(domain_xml("web"))
-        assert process.returncode == 0
-        assert line_of(process) == "web is deleted\n"
-    connection.close()
+class Held:
+    """An informer that holds what it is given."""
+
+    def __init__(self, *domains: vi.Domain) -> None:
+        self.hold(*domains)
+
+    def hold(self, *domains: vi.Domain) -> None:
+        self._snapshot = vi.Snapshot({domain.uuid: domain for domain in domains}, 9)
+        self.get = self._snapshot.get
+
+    def snapshot(self) -> vi.Snapshot:
+        return self._snapshot
+
+
+@pytest.mark.parametrize(
+    ("then", "gone"),
+    [
+        ((domain("web", 1),), False),
+        ((domain("renamed", 1),), False),
+        ((), True),
+        ((domain("web", 2),), True),
+        # Of the same UUID, and nobody saw it gone.
+        ((domain("web", 1, incarnation=7),), True),
+    ],
+)
+def test_deleted_is_the_one_that_was_there(then: tuple[vi.Domain, ...], gone: bool) -> None:
+    informer = Held(domain("web", 1))
+    target = Target("web", condition_of("deleted"))
+    assert not target.is_met(informer)  # type: ignore[arg-type]
+    informer.hold(*then)
+    assert target.is_met(informer) is gone  # type: ignore[arg-type]
+
+
+def test_any_other_condition_is_of_whichever_bears_the_name() -> None:
+    informer = Held(domain("web", 1, state=vi.DomainState.SHUTOFF))
+    target = Target("web", condition_of("active"))
+    assert not target.is_met(informer)  # type: ignore[arg-type]
+    informer.hold(domain("old", 1), domain("web", 2))
+    assert target.is_met(informer)  # type: ignore[arg-type]
 
 
 def test_a_uuid_is_a_name(clean_qemu: Daemon) -> None:

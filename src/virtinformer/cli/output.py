@@ -49,6 +49,7 @@ class Output:
         self.is_terminal: Final[bool] = stream.isatty()
         self.colour: Final[bool] = colour == "always" or (colour == "auto" and self._wants_colour())
         self.is_writing: bool = False
+        self._is_interrupted = False
 
     @property
     def can_redraw(self) -> bool:
@@ -85,8 +86,20 @@ class Output:
     def writing(self) -> Iterator[None]:
         """While it lasts, a signal cannot wait for its turn. Stays so if the write fails."""
         self.is_writing = True
+        if self._is_interrupted:
+            raise KeyboardInterrupt  # the signal came just before; this write might never end
         yield
-        self.is_writing: bool = False
+        self.is_writing = False
+
+    def interrupt(self) -> None:
+        """Write nothing any longer (called by the handler of a signal).
+
+        Raises:
+            KeyboardInterrupt: if a write is under way, so that it is torn out of it.
+        """
+        self._is_interrupted = True
+        if self.is_writing:
+            raise KeyboardInterrupt
 
     def abandon(self) -> None:
         """Give up what was not taken, so that the end of the process does not wait for it."""

@@ -87,8 +87,9 @@ class Interruption:
     def _on_signal(self, number: int, frame: FrameType | None) -> None:
         again = self.signal is not None
         self.signal = self.signal or signal.Signals(number)
-        if again or self._task is None or self._output.is_writing:
+        if again or self._task is None:
             raise KeyboardInterrupt
+        self._output.interrupt()
         self._task.get_loop().call_soon_threadsafe(self._task.cancel)
 
     def _on_unread(self, loop: asyncio.AbstractEventLoop, pipe: int) -> None:
