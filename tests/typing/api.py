@@ -26,6 +26,7 @@ from virtinformer.testing import (
     HostEvent,
     Latency,
     LogEntry,
+    Observation,
     Span,
     VirtualLoop,
     run,
@@ -367,6 +368,8 @@ async def scenario() -> int:
     )
     assert_type(host.define("web"), UUID)
     assert_type(host.create_transient("tmp"), UUID)
+    assert_type(host.domains, dict[UUID, Observation])
+    assert_type(host.truth(WEB), Observation | None)
     host.start(WEB, paused=True)
     host.set_autostart(WEB, True)
     host.drop_next_events(2, WEB)

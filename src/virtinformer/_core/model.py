@@ -53,7 +53,12 @@ TEXTS: Final = ("xml", "config_xml")
 @held_packed(*TEXTS)
 @attrs.frozen
 class Observation:
-    """What one read of one domain saw: the content of a `Domain`, without history."""
+    """What one read of one domain saw: the content of a `Domain`, without history.
+
+    Attributes:
+        name, id, state, reason, persistent, autostart, xml, config_xml, settled: as of a
+            `Domain`.
+    """
 
     name: str
     id: int

@@ -17,6 +17,7 @@
 
 from __future__ import annotations
 
+from .._core.model import Observation
 from .faults import Faults, Latency, Span
 from .host import FakeHost
 from .log import HostEvent, LogEntry
@@ -30,6 +31,7 @@ __all__ = [
     "HostEvent",
     "Latency",
     "LogEntry",
+    "Observation",
     "Span",
     "VirtualLoop",
     "run",
