@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.openmetrics.exposition import generate_latest as generate_openmetrics
 from prometheus_client.openmetrics.parser import (
@@ -557,4 +558,6 @@ def test_the_alerts_on_the_page_name_metrics_that_there_are() -> None:
     known = {family.name for family in (*INFORMER, *CONTROLLER)}
     known |= {f"{f.name}_bucket" for f in (*INFORMER, *CONTROLLER) if f.kind == "histogram"}
     for alert in alerts:
+        (group,) = yaml.safe_load(alert)["groups"]
+        assert all({"alert", "expr"} <= rule.keys() for rule in group["rules"])
         assert set(re.findall(r"virtinformer_\w+", alert)) <= known
