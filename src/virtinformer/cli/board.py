@@ -6,6 +6,7 @@ changed last are among those that are shown.
 
 from __future__ import annotations
 
+import heapq
 from typing import Final
 from uuid import UUID
 
@@ -100,5 +101,5 @@ def chosen(entries: list[Entry], room: int) -> list[Entry]:
     """Those of the entries that are shown where there is room for so many, in their order."""
     if len(entries) <= room:
         return entries
-    latest = sorted(enumerate(entries), key=lambda pair: (-pair[1].at, pair[0]))
-    return [entries[place] for place in sorted(place for place, _entry in latest[:room])]
+    latest = heapq.nsmallest(room, enumerate(entries), key=lambda pair: (-pair[1].at, pair[0]))
+    return [entries[place] for place in sorted(place for place, _entry in latest)]

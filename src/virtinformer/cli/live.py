@@ -14,14 +14,13 @@ import os
 import signal
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from datetime import UTC, datetime
-from typing import Any, Final
+from typing import Final
 
 import attrs
 from rich.cells import cell_len, set_cell_size
 from rich.console import Console, Group
 from rich.live import Live
 from rich.style import Style
-from rich.table import Table
 from rich.text import Text
 
 import virtinformer as vi
@@ -38,6 +37,9 @@ __all__ = ["Picture", "console_of", "show"]
 
 FRAME: Final = 0.1
 """Seconds between two pictures at the least: more is no use to an eye."""
+
+SHARE: Final = 4.0
+"""So many times as long as a picture took there is none."""
 
 TICK: Final = 1.0
 """Seconds between two pictures at the most: the ages go on."""
@@ -60,7 +62,11 @@ _FIELDS: Final = {
 _MAIN: Final = ("NAME", "STATE", "REASON")
 _RIGHT: Final = frozenset({"VERSION", "GEN", "AGE"})
 _SIGNS: Final = {"+": "green", "~": "yellow", "-": "red"}
-_LIT: Final = Style(reverse=True)
+_FAINT: Final = frozenset({"VERSION", "GEN", "TOLD BY", "AGE"})
+_BOLD: Final = Style(bold=True)
+_DIM: Final = Style(dim=True)
+_LIT: Final = Style(bold=True, dim=False)
+_NEWS: Final = Style(bold=True, dim=False, reverse=True)
 
 
 @attrs.frozen
@@ -92,34 +98,51 @@ class Picture:
     def __rich__(self) -> Group:
         """The table, what is missing from it, and the last line."""
         room = max(0, self.height - 2)
-        entries = chosen(list(self.entries), room)
+        entries = list(self.entries)
         missing = []
-        if len(entries) < len(self.entries):
-            entries = chosen(list(self.entries), max(0, room - 1))
+        if len(entries) > room:
+            entries = chosen(entries, max(0, room - 1))
             count = len(self.entries) - len(entries)
             missing = [Text(f"and {count} more", "dim", no_wrap=True, overflow="crop")][:room]
         # Filled up, so that the last line is the last.
         empty = [Text("")] * (room - len(entries) - len(missing))
-        return Group(self._table(entries), *empty, *missing, self._footer())
+        return Group(*self._table(entries), *empty, *missing, self._footer())
 
     def _text(self, text: str, style: str | Style = "") -> Text:
         return Text(encodable(printable(text), self.encoding), style, no_wrap=True, end="")
 
     # ------------------------------------------------------------------ the table
 
-    def _table(self, entries: list[Entry]) -> Table:
-        columns = [[name, *(self._cell(entry, name) for entry in entries)] for name in _COLUMNS]
-        widths = {column[0]: max(map(cell_len, column)) for column in columns}
+    def _table(self, entries: list[Entry]) -> list[Text]:
+        """The lines of the table; not rich's own, which takes several times as long."""
+        cells = [{name: self._cell(entry, name) for name in _COLUMNS} for entry in entries]
+        widths = {
+            name: max(map(cell_len, (name, *(row[name] for row in cells)))) for name in _COLUMNS
+        }
         self._fit(widths)
-        table = Table(box=None, pad_edge=False, padding=(0, _GAP, 0, 0), show_header=True)
-        table.add_column("", width=1)
-        for name, width in widths.items():
-            justify: Any = "right" if name in _RIGHT else "left"
-            head = Text(self._cut(name, width), "bold")
-            table.add_column(head, width=width, no_wrap=True, justify=justify)
-        for entry in entries:
-            table.add_row(self._sign(entry), *(self._styled(entry, *c) for c in widths.items()))
-        return table
+        head = self._line("", "", {name: (name, _BOLD) for name in widths}, widths)
+        lines = [self._body(entry, row, widths) for entry, row in zip(entries, cells, strict=True)]
+        return [head, *lines]
+
+    def _body(self, entry: Entry, row: dict[str, str], widths: dict[str, int]) -> Text:
+        lit = entry.is_lit(self.now)
+        sign = (entry.sign, f"bold {_SIGNS.get(entry.sign, '')}") if lit else ("", "")
+        cells = {name: (row[name], self._look(entry, name, lit=lit)) for name in widths}
+        return self._line(*sign, cells, widths)
+
+    def _line(
+        self, sign: str, style: str, cells: dict[str, tuple[str, Style]], widths: dict[str, int]
+    ) -> Text:
+        line = Text(no_wrap=True, overflow="crop")
+        line.append(f"{sign:1}", style)
+        for name, (cell, look) in cells.items():
+            text = self._cut(cell, widths[name])
+            gap = " " * (widths[name] - cell_len(text))
+            right = name in _RIGHT
+            line.append(" " * _GAP + (gap if right else ""))
+            line.append(text, look)
+            line.append("" if right else gap)
+        return line
 
     def _fit(self, widths: dict[str, int]) -> None:
         """Take columns away until the others have room; the name gets what is left of it."""
@@ -146,23 +169,13 @@ class Picture:
         mark = encodable("…", self.encoding)
         return set_cell_size(text, width - 1) + (mark if len(mark) == 1 else "~")
 
-    def _sign(self, entry: Entry) -> Text:
-        lit = entry.is_lit(self.now)
-        return Text(entry.sign if lit else "", f"bold {_SIGNS.get(entry.sign, '')}".strip())
-
-    def _styled(self, entry: Entry, name: str, width: int) -> Text:
-        text = Text(self._cut(self._cell(entry, name), width), no_wrap=True)
-        if name in ("STATE", "REASON"):
-            text.stylize(_style(entry.row.style))
-        if name in ("VERSION", "GEN", "TOLD BY", "AGE"):
-            text.stylize("dim")
-        if entry.is_lit(self.now):
-            text.stylize("bold not dim")
-            # Of what is new or gone, what it is; of the rest, what changed.
-            lit = name in _MAIN if entry.sign in "+-" else _FIELDS.get(name) in entry.changed
-            if lit:
-                text.stylize(_LIT)
-        return text
+    def _look(self, entry: Entry, name: str, *, lit: bool) -> Style:
+        look = _style(entry.row.style) if name in ("STATE", "REASON") else Style()
+        if not lit:
+            return _DIM if name in _FAINT else look
+        # Of what is new or gone, what it is; of the rest, what changed.
+        is_news = name in _MAIN if entry.sign in "+-" else _FIELDS.get(name) in entry.changed
+        return look + _NEWS if is_news else look + _LIT
 
     # ------------------------------------------------------------------ the last line
 
@@ -257,10 +270,13 @@ async def show(
                 _suspended(loop, live, news.set),
             ):
                 while not feeder.done():
+                    began = loop.time()
                     with output.writing():
                         live.update(picture(), refresh=True)
+                    # Where drawing takes long, most of the time is still for the informer.
+                    rest = max(FRAME, SHARE * (loop.time() - began))
                     await _until(news, min(TICK, board.fading(loop.time()) or TICK))
-                    await asyncio.sleep(FRAME)
+                    await asyncio.sleep(rest)
             feeder.result()
         finally:
             feeder.cancel()
