@@ -12,6 +12,7 @@ from bench import (
     event_latency,
     event_latency_aio,
     fanout,
+    host_cost,
     import_time,
     initial_sync,
     large,
@@ -36,6 +37,7 @@ BENCHMARKS: Final[Mapping[str, Benchmark]] = MappingProxyType(
         "scale": scale.run,
         "large": large.run,
         "fanout": fanout.run,
+        "host_cost": host_cost.run,
         "memory": memory.run,
         "import_time": import_time.run,
     }

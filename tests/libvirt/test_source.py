@@ -556,6 +556,22 @@ class Hung:
         return Gone()
 
 
+async def test_an_event_whose_read_hangs_is_told_all_the_same(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Its own read wakes the loop; if that does not end, a beat of libvirt's event loop does."""
+    monkeypatch.setattr(session, "read_known", lambda handle: None)
+    with opened() as host:
+        async with watching() as (_, record):
+            hung = Hung(monkeypatch)
+            with defined(host):
+                await record.wait(EventReceived)
+                assert not record.all(Observed)
+                assert hung.entered.is_set()
+                hung.release.set()
+                await record.wait(Observed)
+
+
 async def test_aclose_does_not_wait_for_a_host_that_hangs(
     monkeypatch: pytest.MonkeyPatch, closed: list[int], caplog: pytest.LogCaptureFixture
 ) -> None:

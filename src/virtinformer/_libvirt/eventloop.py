@@ -33,6 +33,7 @@ import logging
 import os
 import threading
 import time
+from collections.abc import Callable
 from contextlib import AbstractContextManager, suppress
 from typing import Final
 
@@ -40,7 +41,7 @@ import libvirt
 
 from ..exceptions import EventLoopError
 
-__all__ = ["ensure_running", "fence", "slowly"]
+__all__ = ["beats", "ensure_running", "fence", "slowly"]
 
 log = logging.getLogger("virtinformer.libvirt")
 
@@ -198,12 +199,17 @@ def _run_once(seconds: float) -> threading.Thread | None:
 
 
 def _beat(timer: int, opaque: object) -> None:
-    """Nothing to do: to have been woken is all."""
+    """Nothing else to do: to have been woken is all."""
+    for listener in tuple(beats):
+        listener()
 
 
 def _be_silent(context: object, error: object) -> None:
     """Drop what libvirt would print to stderr: it raises the same as an exception."""
 
+
+beats: Final[set[Callable[[], None]]] = set()
+"""What is called every `HEARTBEAT_MS`, on the event loop. It must neither block nor raise."""
 
 _haste: Final = _Haste()
 _bell: Final = _Bell()

@@ -70,8 +70,8 @@ class Outbox:
 
         Args:
             make: makes it.
-            wake: whether to `wake` the loop, too; else the caller does, when it has done
-                what is more urgent than that the loop competes for the interpreter's lock.
+            wake: whether to `wake` the loop, too; else that is left to what is put next, or
+                to the caller.
         """
         with self._order:
             stamp = next(self._count)

@@ -151,18 +151,19 @@ class Session:
                 self._handles[uuid] = handle
 
     def _hear(self, news: News) -> None:
-        """An event: said first, then read about, so that the read is told after it."""
+        """An event: said first, then read about, so that the read is told after it.
+
+        The loop is woken for both at once, by the read: it could tell nobody of the event
+        before, and while it works, whoever reads waits for the interpreter's lock. Should the
+        read hang, the next beat of the event loop wakes it.
+        """
         with self._speaking:
             if self._ended:
                 return
             stamp = self._outbox.put_event(
                 lambda stamp: _event(self._epoch, stamp, news), wake=False
             )
-        try:
-            self._flights.ask(news.uuid, stamp)
-        finally:
-            # After the reader, which is waiting for the host before the loop has awoken.
-            self._outbox.wake()
+        self._flights.ask(news.uuid, stamp)
 
     def _list(self, request: List) -> None:
         Listing(

@@ -98,6 +98,7 @@ class LibvirtSource:
             raise EventLoopError("no asyncio event loop runs here: call it in one") from error
         eventloop.ensure_running()
         self._outbox.open(loop, post)
+        eventloop.beats.add(self._outbox.wake)
 
     def stamp(self) -> int:
         """Take the next number of the one counter. Safe from any thread."""
@@ -122,6 +123,7 @@ class LibvirtSource:
     async def aclose(self) -> None:
         """Close all connections and free what they hold; prompt even if the host hangs."""
         self._closed = True
+        eventloop.beats.discard(self._outbox.wake)
         self._outbox.close()
         for epoch in tuple(self._current):
             self._current.pop(epoch).end()
