@@ -170,7 +170,7 @@ def away_from_src(session: nox.Session) -> Path:
     away = Path(session.create_tmp()).resolve() / "away"
     shutil.rmtree(away, ignore_errors=True)
     away.mkdir()
-    for folder in ("docs", "examples", "tests"):
+    for folder in ("docs", "examples", "scripts", "tests"):
         shutil.copytree(folder, away / folder, ignore=shutil.ignore_patterns("_build"))
     shutil.copy("pyproject.toml", away)
     return away
