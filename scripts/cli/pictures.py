@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 from collections.abc import Callable, Iterable
 
 from rich.console import Console, RenderableType
@@ -10,13 +11,16 @@ from rich.terminal_theme import TerminalTheme
 from rich.text import Text
 
 import virtinformer as vi
+from virtinformer._libvirt.probe import Trouble
+from virtinformer.cli.advice import advise
 from virtinformer.cli.board import Board
 from virtinformer.cli.columns import Columns, Row
 from virtinformer.cli.diff import diff_lines
 from virtinformer.cli.doctor import Finding, finding_lines
 from virtinformer.cli.lines import delta_line
-from virtinformer.cli.live import Picture
 from virtinformer.cli.output import Output
+from virtinformer.cli.picture import Picture
+from virtinformer.cli.sockets import Address
 
 from . import scene
 
@@ -96,6 +100,7 @@ def _diff() -> RenderableType:
 
 
 def _doctor() -> RenderableType:
+    hints = advise(Trouble.FORBIDDEN, Address.of("qemu:///system"), "Permission denied")
     findings = [
         Finding("program", "ok", "virtinformer 0.1.0, libvirt-python 12.8.0, libvirt 12.8.0, …"),
         Finding("address", "ok", "driver qemu at /run/libvirt/virtqemud-sock"),
@@ -103,15 +108,12 @@ def _doctor() -> RenderableType:
         Finding(
             "connection",
             "fail",
-            "… '/run/libvirt/virtqemud-sock': Permission denied …",
-            (
-                "The user (uid 1000) may not use the socket: join its group …",
-                "Watching needs no right to change anything: try --readonly.",
-            ),
+            "Failed to connect socket to '/run/libvirt/virtqemud-sock': Permission denied",
+            tuple(hint.replace(f"uid {os.getuid()}", "uid 1000") for hint in hints),
         ),
         *(Finding(check, "skip", "") for check in ("host", "events", "reads", "informer")),
     ]
-    lines = [line for finding in findings for line in finding_lines(finding, OUTPUT)]
+    lines = [line for finding in findings for line in finding_lines(finding, OUTPUT, WIDTH)]
     return _typed("virtinformer doctor -c qemu:///system", ["qemu:///system", *lines])
 
 

@@ -54,6 +54,15 @@ def test_lines_for_people() -> None:
     assert "25 of 25 kinds" in lines[5]
 
 
+def test_on_a_terminal_it_stays_in_its_columns() -> None:
+    with terminal("doctor", "-c", "nonsense:///", columns=60, lines=40) as screen:
+        assert screen.end() == 1
+        start = screen.lines.index(next(line for line in screen.lines if line.startswith("fail")))
+        end = screen.lines.index("skip  host")
+        assert all(line.startswith(" " * 18) for line in screen.lines[start + 1 : end])
+        assert end > start + 4
+
+
 def test_nobody_listens(own_daemon: Daemon) -> None:
     own_daemon.kill()
     status, found = findings("-c", own_daemon.uri)
@@ -88,7 +97,7 @@ def test_ctrl_c_ends_it_at_once(own_daemon: Daemon) -> None:
 def test_a_wrong_uri_and_none() -> None:
     status, found = findings("-c", "nonsense:///")
     assert status == 1
-    assert "no driver 'nonsense'" in str(found["connection"]["text"])
+    assert "no driver 'nonsense'" in str(found["connection"]["hints"])
     assert run("doctor").returncode == 2
 
 
@@ -110,7 +119,8 @@ def test_a_driver_without_events_is_no_host() -> None:
         ("qemu://there/system", "qemu", "tls", "there", "/system"),
         ("xen+libssh2://[fe80::1]/", "xen", "libssh2", "fe80::1", "/"),
         ("test:///default", "test", "", "", "/default"),
-        ("esx://there/?no_verify=1", "esx", "tls", "there", "/"),
+        ("esx://there/?no_verify=1", "esx", "", "there", "/"),
+        ("qemu+tcp://there/system", "qemu", "tcp", "there", "/system"),
         ("qemu://[broken/system", "qemu", "", "", ""),
         ("", "", "", "", ""),
     ],
@@ -166,6 +176,9 @@ def test_what_is_at_hand(tmp_path: Path) -> None:
         ("OTHER", "qemu+ssh://there/system", "End of file", "ssh there virsh list"),
         ("OTHER", "qemu+ssh://there/system", "Could not resolve hostname", "'there'"),
         ("OTHER", "qemu:///system", "something else", "virsh -c URI list"),
+        ("ABSENT", "qemu+tcp://there/system", "Connection refused", "qemu+ssh://there/system"),
+        ("ADDRESS", "esx://there/", "Missing authentication credentials", "esx://USER@there/"),
+        ("ABSENT", "nonsense:///", "No such file", "no driver 'nonsense'; there are bhyve"),
     ],
 )
 def test_advice(trouble: str, uri: str, message: str, advice: str) -> None:

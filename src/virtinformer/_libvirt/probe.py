@@ -22,11 +22,12 @@ import libvirt
 from .._core.vocabulary import EventKind, event_words
 from ..exceptions import ConnectError
 from .connection import SAFE_VERSION, Address, Connection
-from .errors import detached, is_unsupported, redact
+from .errors import DRIVERS, detached, is_unsupported, redact
 from .eventloop import ensure_running, fence
 from .events import callback_for, known_ids
 
 __all__ = [
+    "DRIVERS",
     "Host",
     "Kinds",
     "Probe",

@@ -12,7 +12,7 @@ import re
 from collections.abc import Iterator
 from typing import Final
 
-from .._libvirt.probe import Trouble
+from .._libvirt.probe import DRIVERS, Trouble
 from .sockets import Address
 
 __all__ = ["advise", "hung"]
@@ -48,12 +48,25 @@ _READ_LOGS: Final = "Its log: journalctl -u 'libvirtd*' -u 'virt*d*'."
 
 
 def _advice(trouble: Trouble, address: Address, message: str) -> Iterator[str]:
-    if _NAME.search(message):
+    if address.driver not in DRIVERS:
+        known = ", ".join(sorted(DRIVERS))
+        yield f"libvirt has no driver {address.driver!r}; there are {known}."
+    elif _NAME.search(message):
         yield f"The name {address.host!r} is not known here: check its spelling and the DNS."
     elif address.transport in ("ssh", "libssh", "libssh2"):
         yield from _ssh(address, message)
     elif address.transport == "tls":
         yield from _tls(address, message)
+    elif address.transport == "tcp":
+        yield (
+            f"Does {address.host} listen on port 16509? It is not encrypted; better take "
+            f"{address.driver}+ssh://{address.host}{address.path}"
+        )
+    elif address.host and not address.transport:
+        yield (
+            f"The user goes into the URI ({address.driver}://USER@{address.host}/), the password "
+            f"into libvirt's auth.conf: https://libvirt.org/auth.html"
+        )
     elif _POLKIT.search(message):
         yield from _polkit()
     else:
@@ -128,7 +141,7 @@ def _tls(address: Address, message: str) -> Iterator[str]:
             f"Does {address.host} listen on port 16514? There: systemctl enable --now "
             "virtproxyd-tls.socket, or libvirtd-tls.socket."
         )
-    yield f"With a login there, SSH needs no certificates: {address.driver}+ssh://{address.host}/system"
+    yield f"With a login there, SSH needs no certificates: {address.driver}+ssh://{address.host}{address.path}"
 
 
 def _ssh(address: Address, message: str) -> Iterator[str]:

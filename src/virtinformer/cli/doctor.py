@@ -10,6 +10,7 @@ import asyncio
 import getpass
 import os
 import platform
+import textwrap
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Final, TypeVar
@@ -22,8 +23,9 @@ import virtinformer as vi
 from .._libvirt.probe import Probe, answered, trouble_of
 from .advice import advise, hung
 from .duration import duration
+from .opening import reason_of
 from .output import Output, Style
-from .running import FAILED, for_people, run
+from .running import FAILED, run
 from .settings import Settings, options
 from .sockets import Address
 
@@ -49,6 +51,8 @@ _CHECKS: Final = (
     "reads",
     "informer",
 )
+
+_INDENT: Final = 18
 
 SAMPLE: Final = 50
 """So many domains are read one by one."""
@@ -124,7 +128,8 @@ class Examination:
         except TimeoutError as error:
             return Finding(name, FAIL, str(error), (hung(address),))
         except Exception as error:  # noqa: BLE001 - whatever it is, it is what was asked for
-            text = for_people(f"{error}")
+            # The host's own words: what the library advises, the hints say better.
+            text = reason_of(error)
             return Finding(name, FAIL, text, tuple(advise(trouble_of(error), address, text)))
 
     async def _ask(self, question: Callable[[], T]) -> tuple[T, float]:
@@ -246,11 +251,28 @@ def _ms(seconds: float) -> str:
     return f"{seconds * 1000:.1f} ms" if seconds < 1 else f"{seconds:.1f} s"
 
 
-def finding_lines(finding: Finding, output: Output) -> list[str]:
-    """What came of a check, and below it what to do."""
+def finding_lines(finding: Finding, output: Output, width: int | None = None) -> list[str]:
+    """What came of a check, and below it what to do; not wider than `width`, if there is one."""
     mark = output.paint(f"{finding.verdict:4}", **_STYLES[finding.verdict])
-    head = f"{mark}  {finding.check:10}  {output.shown(finding.text)}".rstrip()
-    return [head, *(f"{'':18}{output.paint('try:', bold=True)} {hint}" for hint in finding.hints)]
+    text = _wrapped(output.shown(finding.text), width)
+    lines = [
+        f"{mark}  {finding.check:10}  {text[0]}".rstrip(),
+        *(" " * _INDENT + t for t in text[1:]),
+    ]
+    for hint in finding.hints:
+        first, *more = _wrapped(f"try: {output.shown(hint)}", width)
+        bold = first.replace("try:", output.paint("try:", bold=True), 1)
+        lines += [" " * _INDENT + line for line in (bold, *more)]
+    return lines
+
+
+def _wrapped(text: str, width: int | None) -> list[str]:
+    """The text on lines that stay beside the names of the checks; whole, where it may be long."""
+    if width is None or width < 2 * _INDENT:
+        return [text]
+    return textwrap.wrap(text, width - _INDENT, break_long_words=False, break_on_hyphens=False) or [
+        ""
+    ]
 
 
 @click.command()
@@ -287,7 +309,7 @@ def doctor(kind: str, timeout: float) -> None:
         async for finding in examination.findings():
             findings.append(finding)
             if kind == "text":
-                for line in finding_lines(finding, output):
+                for line in finding_lines(finding, output, output.width):
                     output.line(line)
         if kind == "json":
             output.record([attrs.asdict(finding) for finding in findings], indent=2)

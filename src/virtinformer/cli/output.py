@@ -47,6 +47,8 @@ class Output:
         self.stream: Final[TextIO] = stream
         self.encoding: Final[str] = getattr(stream, "encoding", None) or "utf-8"
         self.is_terminal: Final[bool] = stream.isatty()
+        self.width: Final[int | None] = _width(stream) if self.is_terminal else None
+        """Columns; ``None`` where a line may be as long as it is."""
         self.colour: Final[bool] = colour == "always" or (colour == "auto" and self._wants_colour())
         self.is_writing: bool = False
         self._is_interrupted = False
@@ -118,6 +120,13 @@ class Output:
             return number if stat.S_ISFIFO(os.fstat(number).st_mode) else None
         except (OSError, ValueError):
             return None
+
+
+def _width(stream: TextIO) -> int | None:
+    try:
+        return os.get_terminal_size(stream.fileno()).columns or None
+    except (OSError, ValueError):
+        return None
 
 
 def is_terminal(stream: TextIO | None = None) -> bool:

@@ -23,7 +23,7 @@ from .output import Output
 from .settings import Settings
 from .text import one_line
 
-__all__ = ["FAILED", "TIMED_OUT", "for_people", "run"]
+__all__ = ["FAILED", "TIMED_OUT", "run"]
 
 T = TypeVar("T")
 
@@ -135,15 +135,14 @@ def _end(error: BaseException, interruption: Interruption, *, debug: bool) -> No
 
 def _message(error: Exception, *, debug: bool) -> str:
     if isinstance(error, vi.VirtInformerError | ValueError):
-        return for_people(str(error))
+        return _for_people(str(error))
     if isinstance(error, OSError):
         return one_line(f"cannot write: {error.strerror or error}")
     hint = "" if debug else "; run it again with --debug, and please report what that shows"
     return one_line(f"a fault in virtinformer itself: {type(error).__name__}: {error}{hint}")
 
 
-def for_people(message: str) -> str:
-    """A message of the library on one line, with advice for people."""
+def _for_people(message: str) -> str:
     for ours, theirs in _OPTIONS.items():
         message = message.replace(ours, theirs)
     return one_line(message)

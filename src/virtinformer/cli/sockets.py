@@ -21,6 +21,11 @@ __all__ = ["Address", "is_at_hand"]
 _LOCAL_DRIVERS: Final = frozenset({"bhyve", "ch", "lxc", "qemu", "vz", "xen"})
 """Those that live in a daemon; the client reaches them through a socket."""
 
+_OWN_PROTOCOL: Final = frozenset(
+    {"esx", "gsx", "hyperv", "openvz", "vbox", "vmwarefusion", "vmwareplayer", "vmwarews", "vpx"}
+)
+"""Those that speak to the hypervisor itself, whatever its host; there is no daemon of libvirt."""
+
 _SYSTEM: Final = (Path("/run/libvirt"), Path("/var/run/libvirt"))
 
 
@@ -30,8 +35,8 @@ class Address:
 
     Attributes:
         driver: ``"qemu"``, ``"test"``, ….
-        transport: ``"unix"``, ``"tls"``, ``"ssh"``, …; empty where the driver is part
-            of this process.
+        transport: ``"unix"``, ``"tls"``, ``"ssh"``, …; empty where no daemon of libvirt
+            is between.
         host: the other machine; empty for this one.
         path: ``"/system"``, ``"/session"``, ….
         socket: the socket that the URI names; ``None`` if it leaves that to libvirt.
@@ -56,9 +61,12 @@ class Address:
             sockets = parse_qs(parts.query).get("socket", [])
         except ValueError:
             return cls(driver, "", "", "", None, read_only)
-        transport = named.group(1).lower() if named else "tls" if host else ""
-        if not transport and driver in _LOCAL_DRIVERS:
-            transport = "unix"
+        if named:
+            transport = named.group(1).lower()
+        elif host and driver not in _OWN_PROTOCOL:
+            transport = "tls"
+        else:
+            transport = "unix" if driver in _LOCAL_DRIVERS else ""
         socket = Path(sockets[0]) if sockets else None
         return cls(driver, transport, host, parts.path, socket, read_only)
 

@@ -10,8 +10,8 @@ import pytest
 import virtinformer as vi
 from tests.cli.making import NOON, added, deleted, domain, health, updated
 from virtinformer.cli.board import Board
-from virtinformer.cli.live import Picture, console_of
 from virtinformer.cli.output import Output
+from virtinformer.cli.picture import Picture, console_of
 
 
 def seen(
