@@ -1,4 +1,4 @@
-"""A host of 100,000 domains, against one of 1,000: sync, sync again, watch, look up in an index.
+"""A host of 100,000 domains, against one of 1,000: sync, again, watch, catch up, look up in an index.
 
 Per domain, or per look-up. The first figure is the longest stretch for which the informer
 kept the event loop, from opening to closing, 2,000 changes included, against the 5 ms that it
@@ -11,6 +11,7 @@ a change and a snapshot cost among so many.
 
 from __future__ import annotations
 
+import asyncio
 import gc
 import time
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator
@@ -60,6 +61,7 @@ async def run(setting: Setting) -> list[Result]:
         row("sync", f"µs/domain of {size:,}"),
         row("again", f"µs/domain of {size:,}, nothing changed"),
         row("watch", f"µs/domain of {size:,}"),
+        row("behind", f"µs/delta, of a subscriber {size // 2:,} behind"),
         row("index", f"µs/look-up in {size:,}"),
     ]
 
@@ -108,6 +110,9 @@ async def _measure(host: FakeHost, writer: Writer, domains: int) -> Answer:
                 informer.snapshot()
                 writer.change(BATCH)
                 await _take(stream, BATCH)
+            await _fall_behind(stream, writer, domains // 2)
+            with _timed(answer, "behind", len(stream)):
+                await _take(stream, len(stream))
         with _timed(answer, "index", LOOKUPS):
             for number in range(LOOKUPS):
                 informer.by_index("name", f"d{number % domains:06}")
@@ -116,6 +121,13 @@ async def _measure(host: FakeHost, writer: Writer, domains: int) -> Answer:
     finally:
         await informer.__aexit__(None, None, None)
     return answer
+
+
+async def _fall_behind(stream: vi.DeltaStream, writer: Writer, count: int) -> None:
+    for waiting in range(BATCH, count + 1, BATCH):
+        writer.change(BATCH)
+        while len(stream) < waiting:  # noqa: ASYNC110 - nobody tells
+            await asyncio.sleep(0)
 
 
 async def _take(stream: vi.DeltaStream, count: int) -> None:

@@ -29,7 +29,7 @@ long has overflowed, and its subscriber must list again.
 from __future__ import annotations
 
 import enum
-from collections import deque
+from collections import OrderedDict, deque
 from collections.abc import Iterable, Iterator
 from itertools import product, repeat
 from typing import Final
@@ -151,7 +151,8 @@ class DeltaFifo:
         self._next: Domain | None = None
         self._left = 0
         self._synced: Synced | None = None
-        self._pending: dict[_Key, _Pending] = {}
+        # A plain dictionary looks for its first key past all that were taken from its front.
+        self._pending: OrderedDict[_Key, _Pending] = OrderedDict()
         self._withheld: dict[_Key, Domain] = {}
 
     def __len__(self) -> int:

@@ -29,6 +29,7 @@ events may follow; but not later than the next life under that UUID begins.
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from itertools import islice, takewhile
 from typing import Final
@@ -130,10 +131,11 @@ class Tracker:
         self._window = window
         self._random = random
         self._records: Shelves[UUID, Record] = Shelves(by_uuid)
-        # By record, not by UUID, of which Python takes long to make a hash.
-        self._rota: dict[Record, float] = {}
+        # By record, not by UUID, of which Python takes long to make a hash. Ordered where
+        # the first is taken out: a plain dictionary looks for it past all that were before.
+        self._rota: OrderedDict[Record, float] = OrderedDict()
         self._asked: dict[Record, None] = {}
-        self._tombs: dict[Record, None] = {}
+        self._tombs: OrderedDict[Record, None] = OrderedDict()
         # Those of whom something is open: never are all looked at to find them.
         self._dirty: dict[Record, None] = {}
         self._held: dict[Record, None] = {}
@@ -248,8 +250,8 @@ class Tracker:
         late = islice(self._rota.items(), count, None)
         turn += [record for record, _ in takewhile(lambda item: item[1] < overdue, late)]
         for record in turn:
-            del self._rota[record]
             self._rota[record] = self.now
+            self._rota.move_to_end(record)
         return frozenset(record.uuid for record in turn)
 
     def demand_unseen(self, stamp: int) -> set[UUID]:
@@ -272,8 +274,7 @@ class Tracker:
         them, which must not resurrect it.
         """
         while len(self._tombs) > TOMBSTONES:
-            oldest = next(iter(self._tombs))
-            del self._tombs[oldest]
+            oldest, _ = self._tombs.popitem(last=False)
             del self._records[oldest.uuid]
 
     # ------------------------------------------------------------------ reads
