@@ -1,4 +1,4 @@
-"""A host of 100,000 domains, against one of 1,000: sync, again, watch, catch up, look up in an index.
+"""A host of 100,000 domains against one of 1,000: sync, again, watch, catch up, look up an index.
 
 Per domain, or per look-up. The first figure is the longest stretch for which the informer
 kept the event loop, from opening to closing, 2,000 changes included, against the 5 ms that it
