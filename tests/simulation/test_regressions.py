@@ -85,3 +85,21 @@ def test_an_opening_ends_though_a_read_began_just_before_the_list() -> None:
         eager_reads=True,
     )
     assert judge(script).failures == ()
+
+
+def test_a_sync_may_be_answered_by_a_torn_read_of_what_came_after_it() -> None:
+    # Failed by G7, which was too strict: no piece of what was read was older than the sync().
+    script = Script(
+        [
+            Step(0.0, "define", 1, "d1-1"),
+            Step(0.0, "start", 1),
+            Step(0.0, "open"),
+            Step(0.03, "undefine", 1),
+            Step(0.502, "tear_next_reads", 3, 1),
+            Step(0.507, "faults", read_tear=0.17, connect_failure=1.0, event_delay=(0.0, 0.056)),
+            Step(1.02, "sync", 5.0),
+            Step(1.035, "redefine", 1, 14344),
+        ],
+        latency={"read": 0.02, "event": 0.005},
+    )
+    assert judge(script).failures == ()

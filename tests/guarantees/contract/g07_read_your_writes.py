@@ -73,7 +73,7 @@ def _shows(history: History, told: _Told, uuid: UUID, wanted: Line, line: Line) 
         return  # it is not complete
     seen = line.fact.view.get(uuid)
     allowed = [fact.content, *_contents(meanwhile)]
-    if not any(_same(history, content, seen) for content in allowed):
+    if not any(_same(history, content, seen) for content in allowed) and not _torn(allowed, seen):
         who = seen.name if seen is not None else str(uuid)
         text = f"{who} is not known as it was when {wanted.fact} was called"
         raise Violation("G7", text, last, wanted, line)
@@ -87,6 +87,14 @@ def _is_going_on(told: _Told) -> bool:
 
 def _contents(told: _Told) -> Iterable[Any]:
     return (fact.content for _, fact in told if isinstance(fact, WasTrue))
+
+
+def _torn(allowed: list[Any], seen: Any) -> bool:
+    """Whether it was read in two pieces, each of which shows what was true then or later."""
+    if seen is None or seen.settled:
+        return False
+    true = [content_of(content) for content in allowed if content is not None]
+    return all(value in values for value, *values in zip(content_of(seen), *true, strict=True))
 
 
 def _same(history: History, true: Any, seen: Any) -> bool:
