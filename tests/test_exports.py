@@ -5,10 +5,14 @@ from __future__ import annotations
 import ast
 import inspect
 import pickle
+import re
 import subprocess
 import sys
 from pathlib import Path
+from types import ModuleType
+from typing import TypeVar
 
+import attrs
 import pytest
 
 import virtinformer
@@ -16,34 +20,57 @@ import virtinformer.predicates
 import virtinformer.prometheus
 import virtinformer.testing
 
+PUBLIC = (virtinformer, virtinformer.predicates, virtinformer.prometheus, virtinformer.testing)
+NAMES = [pytest.param(m, name, id=f"{m.__name__}.{name}") for m in PUBLIC for name in m.__all__]
 
-@pytest.mark.parametrize("module", [virtinformer, virtinformer.predicates, virtinformer.testing])
-def test_all_is_sorted_and_complete(module: object) -> None:
-    names: list[str] = module.__all__  # type: ignore[attr-defined]
+
+@pytest.mark.parametrize("module", PUBLIC, ids=lambda module: module.__name__)
+def test_all_is_sorted_and_complete(module: ModuleType) -> None:
+    names: list[str] = module.__all__
+    # A package is a face, and imports what it shows; a module imports what it needs.
+    ours = "virtinformer" if hasattr(module, "__path__") else module.__name__
     assert names == sorted(names, key=lambda name: (name.islower(), name))
     public = {
         name
         for name, value in vars(module).items()
         if not name.startswith("_")
-        and not inspect.ismodule(value)
-        and getattr(value, "__module__", "").startswith("virtinformer")
+        and not isinstance(value, ModuleType | TypeVar)
+        and getattr(value, "__module__", "").startswith(ours)
     }
     assert public <= set(names)
     assert all(hasattr(module, name) for name in names)
 
 
-@pytest.mark.parametrize("name", virtinformer.__all__ + virtinformer.testing.__all__)
-def test_everything_public_is_documented(name: str) -> None:
-    value = getattr(virtinformer, name, None) or getattr(virtinformer.testing, name)
+@pytest.mark.parametrize(("module", "name"), NAMES)
+def test_everything_public_is_documented(module: ModuleType, name: str) -> None:
+    value = getattr(module, name)
     if not (inspect.isclass(value) or inspect.isfunction(value)):
         return
-    assert inspect.getdoc(value)
-    for attribute, member in vars(value).items():
-        if attribute.startswith("_") or not inspect.isclass(value):
-            continue
-        function = member.fget if isinstance(member, property) else member
-        if inspect.isfunction(function):
-            assert inspect.getdoc(getattr(value, attribute)), f"{name}.{attribute}"
+    assert value.__doc__
+    members = own_members(value) if inspect.isclass(value) else {}
+    assert [member for member in members if not inspect.getdoc(getattr(value, member))] == []
+
+
+def own_members(cls: type) -> set[str]:
+    """The public methods and properties that it has from this library, its own and inherited."""
+    return {
+        name
+        for base in cls.__mro__
+        if base.__module__.startswith("virtinformer")
+        for name, member in vars(base).items()
+        if not name.startswith("_") and (inspect.isfunction(member) or isinstance(member, property))
+    }
+
+
+@pytest.mark.parametrize(("module", "name"), NAMES)
+def test_every_field_is_documented(module: ModuleType, name: str) -> None:
+    """In the docstring of its class: there is no other place that the reference takes it from."""
+    value = getattr(module, name)
+    if not (inspect.isclass(value) and attrs.has(value)):
+        return
+    said = set(re.findall(r"\w+", value.__doc__ or ""))
+    fields = {field.name for field in attrs.fields(value) if not field.name.startswith("_")}
+    assert fields - said == set()
 
 
 def test_the_errors_have_one_root() -> None:

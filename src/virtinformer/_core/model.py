@@ -231,7 +231,15 @@ class DeletionReason(enum.Enum):
 
 @attrs.frozen
 class Added:
-    """A domain that the subscriber did not know of."""
+    """A domain that the subscriber did not know of.
+
+    Attributes:
+        domain: as it is now.
+        resource_version: strictly increasing over what a subscriber is given; of changes
+            that were folded into one, that of the last.
+        source: how the informer came to know of it.
+        events: those that led there, in the order of the life cycle.
+    """
 
     domain: Domain
     resource_version: int
@@ -250,7 +258,16 @@ class Added:
 
 @attrs.frozen
 class Updated:
-    """A domain changed, or an event about it came, or both."""
+    """A domain changed, or an event about it came, or both.
+
+    Attributes:
+        old: as the subscriber was given it last.
+        domain: as it is now.
+        resource_version: strictly increasing over what a subscriber is given; of changes
+            that were folded into one, that of the last.
+        source: how the informer came to know of it.
+        events: those that led there, in the order of the life cycle.
+    """
 
     old: Domain
     domain: Domain
@@ -270,7 +287,16 @@ class Updated:
 
 @attrs.frozen
 class Deleted:
-    """A domain is gone; `domain` is the last that was known of it."""
+    """A domain is gone.
+
+    Attributes:
+        domain: the last that was known of it.
+        reason: why it is gone.
+        resource_version: strictly increasing over what a subscriber is given; of changes
+            that were folded into one, that of the last.
+        source: how the informer came to know of it.
+        events: those that led there, in the order of the life cycle.
+    """
 
     domain: Domain
     reason: DeletionReason
@@ -290,7 +316,11 @@ class Deleted:
 
 @attrs.frozen
 class Synced:
-    """Everything known when the subscriber began has been delivered; what follows is newer."""
+    """Everything known when the subscriber began has been delivered; what follows is newer.
+
+    Attributes:
+        resource_version: the version that all of it together is the state of.
+    """
 
     resource_version: int
 
