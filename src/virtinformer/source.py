@@ -26,6 +26,8 @@ Post = Callable[[Sequence[Input]], None]
 BATCH: Final = 16
 """Inputs handed over in one turn of the loop, which are worked off in it; more wait for the next.
 
+They are worked off together: nothing is asked because of one before all of them are known.
+
 What waits waits at the source, which knows of it: an event whose read has ended needs no other.
 """
 

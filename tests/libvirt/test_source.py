@@ -148,15 +148,20 @@ async def test_an_event_comes_before_the_read_that_began_after_it() -> None:
 
 
 async def test_one_read_serves_the_event_and_the_request_for_it() -> None:
-    """The informer asks as soon as it is told; the eager read is the answer."""
+    """The informer asks as soon as it was told a batch; the eager read is the answer."""
     record = Record()
     source = LibvirtSource(URI)
 
     def post(batch: Any) -> None:
         record.post(batch)
+        wanted: dict[UUID, int] = {}
         for each in batch:
             if isinstance(each, EventReceived):
-                source.perform(Read(1, each.uuid, each.stamp))
+                wanted[each.uuid] = each.stamp
+            elif isinstance(each, Observed) and each.began > wanted.get(each.uuid, -1):
+                wanted.pop(each.uuid, None)
+        for uuid, stamp in wanted.items():
+            source.perform(Read(1, uuid, stamp))
 
     source.start(post)
     source.perform(Connect(1))
