@@ -6,6 +6,7 @@ import io
 import os
 from collections.abc import Callable, Iterable
 
+import attrs
 from rich.console import Console, RenderableType
 from rich.terminal_theme import TerminalTheme
 from rich.text import Text
@@ -90,7 +91,12 @@ def _typed(command: str, lines: Iterable[str]) -> RenderableType:
 
 
 def _get() -> RenderableType:
-    rows = [Row(domain) for domain in sorted(scene.BEFORE, key=lambda domain: domain.name)]
+    domains = sorted(scene.BEFORE, key=lambda domain: domain.name)
+    # Versions, generations and ages begin with the command.
+    rows = [
+        Row(attrs.evolve(domain, resource_version=version, generation=1, observed_at=scene.NOON))
+        for version, domain in enumerate(domains, 1)
+    ]
     return _typed("virtinformer get", Columns(OUTPUT).lines(rows, scene.NOON))
 
 

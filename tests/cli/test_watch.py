@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 
 import pyte
 import pytest
@@ -102,6 +104,19 @@ def test_it_gives_the_terminal_back_as_it_was() -> None:
         assert screen.end() == INTERRUPTED
         assert screen.raw.rindex(b"\x1b[?1049l") > screen.raw.rindex(b"\x1b[?1049h")
         assert screen.raw.rindex(b"\x1b[?25h") > screen.raw.rindex(b"\x1b[?25l")
+
+
+def test_ctrl_z_gives_it_back_until_it_goes_on() -> None:
+    with terminal("watch", "-c", URI) as screen:
+        screen.until_seen("test  running", "connected")
+        screen.process.send_signal(signal.SIGTSTP)
+        screen.until(lambda _: b"\x1b[?1049l" in screen.raw, "the terminal is given back")
+        os.waitid(os.P_PID, screen.process.pid, os.WSTOPPED)
+        screen.process.send_signal(signal.SIGCONT)
+        screen.until(lambda _: screen.raw.count(b"\x1b[?1049h") == 2, "it has it again")
+        screen.until_seen("test  running", "connected")
+        screen.type(CTRL_C)
+        assert screen.end() == INTERRUPTED
 
 
 def test_a_terminal_that_knows_no_unicode() -> None:
