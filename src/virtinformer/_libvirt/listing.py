@@ -316,7 +316,12 @@ class Listing:
 
 
 def _handles(host: libvirt.virConnect, flags: int = 0) -> dict[Key, libvirt.virDomain]:
-    found = list_in_parts(host.listAllDomains, flags, too_many=is_too_many, key=_key)
+    try:
+        found = host.listAllDomains(flags)
+    except libvirt.libvirtError as error:
+        if not is_too_many(error):
+            raise
+        found = list_in_parts(host.listAllDomains, flags, too_many=is_too_many, key=_key)
     return {_key(domain): domain for domain in found}
 
 
