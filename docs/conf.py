@@ -6,6 +6,8 @@ misspelt name of ours still fails the build.
 
 from __future__ import annotations
 
+import re
+
 from sphinx.application import Sphinx
 
 import virtinformer
@@ -21,7 +23,6 @@ myst_heading_anchors = 3
 
 default_role = "code"  # docstrings say `name` for code
 autodoc_typehints = "signature"
-autodoc_preserve_defaults = True
 maximum_signature_line_length = 88
 autodoc_member_order = "bysource"
 autodoc_default_options = {
@@ -53,6 +54,10 @@ html_theme_options = {
 }
 
 
+# The type of a field, which napoleon gives with the private module that it comes from.
+PRIVATE = re.compile(r"virtinformer\.[\w.]+\.(\w+)")
+
+
 class PlainAttributes:
     """Keeps napoleon from taking what stands before a colon for the type of an attribute."""
 
@@ -68,6 +73,7 @@ class PlainAttributes:
     ) -> None:
         if what in {"attribute", "data", "property"}:
             lines[:] = self.kept
+        lines[:] = [PRIVATE.sub(r"\1", line) if ":type:" in line else line for line in lines]
 
 
 def setup(app: Sphinx) -> None:
