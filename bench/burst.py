@@ -77,10 +77,10 @@ async def informer(domains: int) -> AsyncGenerator[float | None, int]:
 
 
 async def _until_true(host: vi.DomainInformer, guests: Sequence[libvirt.virDomain]) -> None:
-    truth = {guest.name(): guest.XMLDesc() for guest in guests}
-    while truth:
-        truth = {name: xml for name, xml in truth.items() if not _has(host, name, xml)}
-        if truth:
+    # One after the other: nobody changes them any more, and to look at all takes long itself.
+    for guest in guests:
+        name, xml = guest.name(), guest.XMLDesc()
+        while not _has(host, name, xml):
             await asyncio.sleep(0.002)
 
 
