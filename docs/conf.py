@@ -76,7 +76,18 @@ class PlainAttributes:
         lines[:] = [PRIVATE.sub(r"\1", line) if ":type:" in line else line for line in lines]
 
 
+def readable_defaults(
+    _app: Sphinx, _what: str, _name: str, _object: object, _how: object, args: str | None, ret: str
+) -> tuple[str, str] | None:
+    """Defaults as a program would write them; Sphinx reads signatures, and `<…>` is none."""
+    if args is None:
+        return None
+    named = re.sub(r"<built-in method random of Random object[^>]*>", "random.random", args)
+    return named.replace("= NOTHING", "= {}"), ret
+
+
 def setup(app: Sphinx) -> None:
     plain = PlainAttributes()
+    app.connect("autodoc-process-signature", readable_defaults)
     app.connect("autodoc-process-docstring", plain.before, priority=400)
     app.connect("autodoc-process-docstring", plain.after, priority=600)  # napoleon's is 500
