@@ -80,7 +80,7 @@ async def _until_true(host: vi.DomainInformer, guests: Sequence[libvirt.virDomai
     # One after the other: nobody changes them any more, and to look at all takes long itself.
     for guest in guests:
         name, xml = guest.name(), guest.XMLDesc()
-        while not _has(host, name, xml):
+        while not _has(host, name, xml):  # noqa: ASYNC110 - nobody tells when all is
             await asyncio.sleep(0.002)
 
 
