@@ -421,8 +421,8 @@ class Tracker:
         """The shortest story, or, if it leaves less out, the one that leads past what was shown."""
         answered = record.answered_by(record.began)
         found = arrange(record.position, answered, seen, self.now, conclude=conclude)
-        shown = self._store.get(record.uuid)
-        if not found.superseded or shown is None or not shown.settled:
+        shown = self._store.get(record.uuid) if found.superseded else None
+        if shown is None or not shown.settled:
             return found
         there = arrange(record.position, (), position_of(shown), self.now, conclude=True)
         rest = arrange(there.position, answered, seen, self.now, conclude=conclude)

@@ -42,6 +42,7 @@ class Agenda:
         self._numbers = itertools.count()
         self._timer: asyncio.Handle | None = None
         self._due: float | None = None
+        self._firing = False
 
     def time(self) -> float:
         """The time of the loop, in seconds."""
@@ -60,6 +61,8 @@ class Agenda:
         self._set_timer()
 
     def _set_timer(self) -> None:
+        if self._firing:
+            return  # it is set when all that is due is done
         while self._heap and self._heap[0][2].cancelled:
             heapq.heappop(self._heap)
         due = self._heap[0][0] if self._heap else None
@@ -72,6 +75,7 @@ class Agenda:
 
     def _fire(self, due: float) -> None:
         self._timer = self._due = None
+        self._firing = True
         try:
             # On a real clock time has gone on: one turn does all that is late.
             due = max(due, self._loop.time())
@@ -80,4 +84,5 @@ class Agenda:
                 if not entry.cancelled:
                     entry.action()
         finally:
+            self._firing = False
             self._set_timer()
