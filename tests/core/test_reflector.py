@@ -1215,3 +1215,28 @@ def test_how_long_reads_took_is_counted_where_it_is_known() -> None:
         driver.receive(attrs.evolve(driver.make_answer(A, shut_off()), took=took))
     time = driver.reflector.counters.read_time.histogram
     assert (time.count, time.sum) == (1, 0.25)
+
+
+def test_slices_do_not_grow_without_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(reflector_module, "LARGEST", 2)
+    monkeypatch.setattr(reflector_module, "SLICE", 1)
+    host = {UUID(int=n): shut_off(f"n{n}") for n in range(3 * SLICES)}
+    driver = Driver(period=60.0).go_live(host)
+    driver.pass_time(60.0 / SLICES)
+    sizes = [len(effect.only or ()) for effect in driver.of(List)]
+    assert sizes
+    assert max(sizes) <= 2
+
+
+def test_those_who_are_gone_do_not_wait_for_their_turn_for_ever(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(tracker_module, "TOMBSTONES", 2)
+    driver = Driver(period=None).go_live({A: shut_off()})
+    for number in range(20):
+        driver.tell(uuid := UUID(int=100 + number), shut_off(), driver.make_event(uuid, DEFINED))
+        driver.tell(uuid, GONE, driver.make_event(uuid, UNDEFINED))
+    tracker = driver.reflector._tracker
+    assert tracker.known == 1
+    assert len(tracker._rota) <= 2 * tracker.known + 2
+    assert A in {record.uuid for record in tracker._rota}

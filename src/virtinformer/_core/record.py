@@ -50,6 +50,8 @@ class Record:
         lookups: look-ups in a row that did not find what an event says exists.
         expected: until when the event that explains the state may still come
             (seconds, monotonic); ``None`` if the events told explain it.
+        in_rota, turn: whether it waits to be read in its turn, and when it last was
+            (seconds, monotonic).
         retry: when to read it again (seconds, monotonic), if not at once.
     """
 
@@ -72,6 +74,8 @@ class Record:
     torn: int = 0
     lookups: int = 0
     expected: float | None = None
+    in_rota: bool = False
+    turn: float = 0.0
     retry: float | None = None
 
     @property

@@ -84,7 +84,10 @@ SLICE: Final = 128
 """A slice of the resync has about so many domains …"""
 
 SLICES: Final = 12
-"""… but there are at most so many slices."""
+"""… but there are at most so many slices, …"""
+
+LARGEST: Final = 2048
+"""… unless they would be larger than this: they, too, are put together in one go."""
 
 
 class Phase(enum.Enum):
@@ -400,7 +403,8 @@ class Reflector:
 
     def _pause(self, period: float) -> float:
         """Seconds between two slices."""
-        return period / max(1, min(SLICES, -(-self._tracker.known // SLICE)))
+        known = self._tracker.known
+        return period / max(1, min(SLICES, -(-known // SLICE)), -(-known // LARGEST))
 
     def _sweep_if_due(self) -> None:
         if self._sweep_is_due:

@@ -89,6 +89,10 @@ class Shelves(Generic[K, V]):
         """All that is there, in no order."""
         return chain.from_iterable(shelf.values() for shelf in self._shelves)
 
+    def by_shelf(self) -> Iterator[list[V]]:
+        """All that is there, a part at a time: each as it is when it is come to."""
+        return (list(shelf.values()) for shelf in self._shelves)
+
     def _to_write(self, label: Hashable) -> dict[Hashable, V]:
         place = hash(label) & _MASK
         if not self._owned[place]:

@@ -29,9 +29,9 @@ events may follow; but not later than the next life under that UUID begins.
 
 from __future__ import annotations
 
-from collections import OrderedDict
+from collections import OrderedDict, deque
 from collections.abc import Callable, Iterator
-from itertools import islice, takewhile
+from itertools import chain
 from typing import Final
 from uuid import UUID
 
@@ -82,7 +82,7 @@ LOOKUPS: Final = 4
 LOOKUP_DELAY: Final = 0.005
 """Seconds before the first further look-up; four times as long before each next one."""
 
-STRETCH: Final = 1024
+STRETCH: Final = 256
 """So many domains are compared with a list before something else gets its turn."""
 
 TOMBSTONES: Final = 1024
@@ -133,7 +133,9 @@ class Tracker:
         self._records: Shelves[UUID, Record] = Shelves(by_uuid)
         # By record, not by UUID, of which Python takes long to make a hash. Ordered where
         # the first is taken out: a plain dictionary looks for it past all that were before.
-        self._rota: OrderedDict[Record, float] = OrderedDict()
+        # Whoever is known, and some who are no more: those are left out when it is their turn.
+        self._rota: deque[Record] = deque()
+        self._known = 0
         self._asked: dict[Record, None] = {}
         self._tombs: OrderedDict[Record, None] = OrderedDict()
         # Those of whom something is open: never are all looked at to find them.
@@ -185,7 +187,7 @@ class Tracker:
             self._record(uuid)
             if not done % STRETCH:
                 yield
-        for done, record in enumerate(list(self._records.values()), 1):
+        for done, record in enumerate(chain.from_iterable(self._records.by_shelf()), 1):
             if record.began < listed.began and self._is_unsettled(record, listed, covers):
                 self._touch(record, listed.began, cause)
             if not done % STRETCH:
@@ -237,7 +239,7 @@ class Tracker:
     @property
     def known(self) -> int:
         """How many domains are in the store."""
-        return len(self._rota)
+        return self._known
 
     def take_turns(self, count: int, overdue: float) -> frozenset[UUID]:
         """The domains of the store whose turn was the longest ago.
@@ -246,12 +248,15 @@ class Tracker:
             count: at least so many, if there are.
             overdue: and all whose last turn was before this time.
         """
-        turn = list(islice(self._rota, count))
-        late = islice(self._rota.items(), count, None)
-        turn += [record for record, _ in takewhile(lambda item: item[1] < overdue, late)]
+        turn: list[Record] = []
+        while self._rota and (len(turn) < count or self._rota[0].turn < overdue):
+            record = self._rota.popleft()
+            record.in_rota = record.known
+            if record.known:
+                turn.append(record)
         for record in turn:
-            self._rota[record] = self.now
-            self._rota.move_to_end(record)
+            record.turn = self.now
+        self._rota.extend(turn)
         return frozenset(record.uuid for record in turn)
 
     def demand_unseen(self, stamp: int) -> set[UUID]:
@@ -276,6 +281,13 @@ class Tracker:
         while len(self._tombs) > TOMBSTONES:
             oldest, _ = self._tombs.popitem(last=False)
             del self._records[oldest.uuid]
+        if len(self._rota) > 2 * self._known + TOMBSTONES:
+            self._rota = deque(record for record in self._rota if self._stays(record))
+
+    @staticmethod
+    def _stays(record: Record) -> bool:
+        record.in_rota = record.known
+        return record.known
 
     # ------------------------------------------------------------------ reads
 
@@ -492,11 +504,11 @@ class Tracker:
             record.last = change.delta.domain if change.delta else change.events[-1].domain
 
     def _note_known(self, record: Record, known: bool) -> None:
+        self._known += known - record.known
         record.known = known
-        if known:
-            self._rota.setdefault(record, self.now)
-        else:
-            self._rota.pop(record, None)
+        if known and not record.in_rota:
+            record.in_rota, record.turn = True, self.now
+            self._rota.append(record)
 
     def _schedule(self, record: Record) -> None:
         due = record.due
