@@ -9,7 +9,7 @@ from bench.result import Result
 
 __all__ = ["as_markdown", "as_text", "number"]
 
-HEAD = ("benchmark", "ours", "other", "unit", "against", "ratio", "quartiles", "n", "target", "met")
+HEAD = ("benchmark", "ratio", "target", "met", "quartiles", "n", "ours", "other", "unit", "against")
 
 
 def as_text(results: Sequence[Result]) -> str:
@@ -38,13 +38,13 @@ def number(value: float) -> str:
 def _cells(result: Result) -> tuple[str, ...]:
     return (
         result.name,
+        number(result.ratio),
+        f"{'≥' if result.at_least else '≤'} {number(result.target)}",
+        "yes" if result.met else "no",
+        "–".join(map(number, result.spread)),
+        str(len(result.ours)),
         number(statistics.median(result.ours)),
         number(statistics.median(result.other)),
         result.unit,
         result.peer,
-        number(result.ratio),
-        "–".join(map(number, result.spread)),
-        str(len(result.ours)),
-        f"{'≥' if result.at_least else '≤'} {number(result.target)}",
-        "yes" if result.met else "no",
     )

@@ -24,11 +24,11 @@ def test_the_columns_stand_below_each_other() -> None:
 def test_a_line_says_all_there_is() -> None:
     line = as_text(RESULTS).splitlines()[1].split("  ")
     told = "|".join(cell.strip() for cell in line if cell.strip())
-    assert told == "initial_sync|205|750|ms|plain loop|0.275|0.263–0.287|2|≤ 0.3|yes"
+    assert told == "initial_sync|0.275|≤ 0.3|yes|0.263–0.287|2|205|750|ms|plain loop"
 
 
 def test_a_rate_is_to_be_at_least_what_was_aimed_at() -> None:
-    assert as_text(RESULTS).splitlines()[2].endswith("≥ 0.8   no")
+    assert "≥ 0.8   no" in as_text(RESULTS).splitlines()[2]
 
 
 def test_markdown_has_as_many_cells_everywhere() -> None:
