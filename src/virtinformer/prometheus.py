@@ -34,12 +34,12 @@ try:
         Metric,
     )
     from prometheus_client.registry import Collector
-except ModuleNotFoundError as error:
+except ModuleNotFoundError as _error:
     raise ModuleNotFoundError(
         "virtinformer.prometheus needs prometheus-client: "
         "install it with `pip install 'virtinformer[prometheus]'`",
-        name=error.name,
-    ) from error
+        name=_error.name,
+    ) from _error
 
 __all__ = ["ControllerCollector", "InformerCollector"]
 
