@@ -25,6 +25,7 @@ from collections.abc import (
     Awaitable,
     Callable,
     Iterator,
+    Mapping,
     Sequence,
 )
 from typing import Any
@@ -56,6 +57,7 @@ __all__ = [
     "reads_of_ours",
     "register",
     "replay",
+    "rows",
     "run",
     "told",
 ]
@@ -83,16 +85,27 @@ async def run(setting: Setting) -> list[Result]:
             Worker("bench.event_latency:floor", uri, reads),
         ) as (ours, bare):
             found, least = await measure(setting, domain, ours, bare)
+    return rows("event_latency", "bare thread", TARGETS, found, least)
+
+
+def rows(
+    name: str,
+    peer: str,
+    targets: Mapping[int, float],
+    ours: Sequence[Latencies],
+    other: Sequence[Latencies],
+) -> list[Result]:
+    """A result for each percentile that has a target, the median first."""
     return [
         Result(
-            "event_latency" if percent == 50 else f"event_latency:p{percent}",
-            "bare thread",
+            name if percent == 50 else f"{name}:p{percent}",
+            peer,
             f"µs, p{percent}",
             target,
-            [percentile(latencies, percent) for latencies in found],
-            [percentile(latencies, percent) for latencies in least],
+            [percentile(latencies, percent) for latencies in ours],
+            [percentile(latencies, percent) for latencies in other],
         )
-        for percent, target in TARGETS.items()
+        for percent, target in targets.items()
     ]
 
 

@@ -16,13 +16,13 @@ import libvirtaio  # type: ignore[import-untyped]  # noqa: TID251 - what ours is
 
 from bench import event_latency
 from bench.event_latency import Call
-from bench.result import Result, percentile
+from bench.result import Result
 from bench.setting import Setting
 from bench.worker import Worker, workers
 
 __all__ = ["aio", "run"]
 
-TARGET = 1.0
+TARGETS = {50: 1.0, 99: 1.0}
 
 
 async def run(setting: Setting) -> list[Result]:
@@ -34,17 +34,7 @@ async def run(setting: Setting) -> list[Result]:
             Worker("bench.event_latency_aio:aio", uri, reads),
         ) as (ours, theirs):
             found, other = await event_latency.measure(setting, domain, ours, theirs)
-    return [
-        Result(
-            "event_latency_aio" if percent == 50 else f"event_latency_aio:p{percent}",
-            "libvirtaio",
-            f"µs, p{percent}",
-            TARGET,
-            [percentile(latencies, percent) for latencies in found],
-            [percentile(latencies, percent) for latencies in other],
-        )
-        for percent in (50, 99)
-    ]
+    return event_latency.rows("event_latency_aio", "libvirtaio", TARGETS, found, other)
 
 
 async def aio(uri: str, reads: dict[str, list[Call]]) -> AsyncGenerator[float | None, str]:

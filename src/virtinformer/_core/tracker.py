@@ -131,12 +131,12 @@ class Tracker:
         self._window = window
         self._random = random
         self._records: Shelves[UUID, Record] = Shelves(by_uuid)
-        # By record, not by UUID, of which Python takes long to make a hash. Ordered where
-        # the first is taken out: a plain dictionary looks for it past all that were before.
         # Whoever is known, and some who are no more: those are left out when it is their turn.
         self._rota: deque[Record] = deque()
         self._known = 0
+        # By record, not by UUID, of which Python takes long to make a hash.
         self._asked: dict[Record, None] = {}
+        # Ordered: a plain dictionary looks for its first key past all that were taken out before.
         self._tombs: OrderedDict[Record, None] = OrderedDict()
         # Those of whom something is open: never are all looked at to find them.
         self._dirty: dict[Record, None] = {}
