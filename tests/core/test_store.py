@@ -9,7 +9,7 @@ import pytest
 
 from virtinformer._core.model import Domain
 from virtinformer._core.shelves import SHELVES
-from virtinformer._core.store import History, Lister, Store
+from virtinformer._core.store import LARGE, History, Lister, Store
 
 from .driving import A, B, C
 from .making import add, afterword, delete, event, make, update
@@ -154,6 +154,22 @@ def test_an_indexer_may_change_its_mind() -> None:
 
 
 # ---------------------------------------------------------------------- history
+
+
+def test_very_many_domains_share_a_value() -> None:
+    store = Store({"off": lambda _: (True,)}, history=10)
+    count = LARGE + 10
+    domains = [make(UUID(int=number), number) for number in range(1, count + 1)]
+    for domain in domains:
+        store.apply(add(domain))
+    found = store.find("off", True)
+    assert len(found) == count
+    assert {domain.uuid: domain for domain in found} == {domain.uuid: domain for domain in domains}
+    store.apply(update(domains[0], new := make(domains[0].uuid, count + 1)))
+    assert [d for d in store.find("off", True) if d.uuid == new.uuid] == [new]
+    for version, domain in enumerate(domains, count + 2):
+        store.apply(delete(domain, version))
+    assert store.find("off", True) == []
 
 
 def test_the_history_forgets_the_oldest() -> None:

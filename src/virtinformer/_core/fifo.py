@@ -29,13 +29,14 @@ long has overflowed, and its subscriber must list again.
 from __future__ import annotations
 
 import enum
-from collections import OrderedDict, deque
+from collections import deque
 from collections.abc import Iterable, Iterator
 from itertools import product, repeat
 from typing import Final
 
 import attrs
 
+from .lineup import Lineup
 from .model import (
     Added,
     Change,
@@ -49,13 +50,14 @@ from .model import (
     Updated,
 )
 from .predicate import Facts, Where, as_predicate, facts_of
+from .shelves import Shelves, itself
 from .store import Snapshot
 
 __all__ = ["FOLDED_EVENTS", "SKIPPED", "DeltaFifo", "EventFifo", "Skipped"]
 
 
 class Skipped(enum.Enum):
-    """What `pop` gives where none of the next candidates matched, and more wait."""
+    """What `pop` gives where none of the next candidates was one, and more may wait."""
 
     SKIPPED = enum.auto()
 
@@ -151,9 +153,8 @@ class DeltaFifo:
         self._next: Domain | None = None
         self._left = 0
         self._synced: Synced | None = None
-        # A plain dictionary looks for its first key past all that were taken from its front.
-        self._pending: OrderedDict[_Key, _Pending] = OrderedDict()
-        self._withheld: dict[_Key, Domain] = {}
+        self._pending: Lineup[_Key, _Pending] = Lineup()
+        self._withheld: Shelves[_Key, Domain] = Shelves(itself)
 
     def __len__(self) -> int:
         """How many deltas wait (before the predicate has its say)."""
@@ -179,19 +180,23 @@ class DeltaFifo:
             return
         key = (delta.domain.uuid.int, delta.domain.incarnation)
         facts = _NO_FACTS if self._filter is None else self._filter.facts_to_wait(change)
-        # Taken out and put in again, so that the order stays that of the versions.
-        waiting = self._pending.pop(key, None)
+        waiting = self._pending.get(key)
         if waiting is None:
-            self._pending[key] = self._next_of(key, delta, facts)
-        elif not (isinstance(waiting.delta, Added) and isinstance(delta, Deleted)):
+            self._pending.put(key, self._next_of(key, delta, facts))
+        elif isinstance(waiting.delta, Added) and isinstance(delta, Deleted):
+            self._pending.remove(key)
+        else:
+            # Behind all others, so that the order stays that of the versions.
             folded = _fold(waiting.delta, delta)
-            self._pending[key] = _Pending(waiting.given, folded, waiting.facts | facts)
+            self._pending.put(key, _Pending(waiting.given, folded, waiting.facts | facts))
 
     def _next_of(self, key: _Key, delta: Delta, facts: frozenset[Facts]) -> _Pending:
         """A delta before which none waits; it follows the last one that was given."""
-        given = self._withheld.pop(key, None)
-        if given is not None and isinstance(delta, Updated):
-            delta = attrs.evolve(delta, old=given)
+        given = self._withheld.get(key)
+        if given is not None:
+            del self._withheld[key]
+            if isinstance(delta, Updated):
+                delta = attrs.evolve(delta, old=given)
         return _Pending(_given_before(delta), delta, facts)
 
     def pop(self) -> Delta | Synced | Skipped | None:
@@ -203,10 +208,12 @@ class DeltaFifo:
         for _ in range(CANDIDATES):
             if self._next is not None:
                 delta: Delta | None = self._pop_initial(self._next)
-            elif (key := next(iter(self._pending), None)) is None or self._is_synced_before(key):
+            elif self._pending.pass_over():
+                return SKIPPED
+            elif (first := self._pending.first) is None or self._is_synced_before(first[1]):
                 return self._pop_synced()
             else:
-                delta = self._pop_pending(key)
+                delta = self._pop_pending(*first)
             if delta is not None:
                 return delta
         return SKIPPED
@@ -215,8 +222,8 @@ class DeltaFifo:
         synced, self._synced = self._synced, None
         return synced
 
-    def _is_synced_before(self, key: _Key) -> bool:
-        version = self._pending[key].delta.resource_version
+    def _is_synced_before(self, pending: _Pending) -> bool:
+        version = pending.delta.resource_version
         return self._synced is not None and version > self._synced.resource_version
 
     def _pop_initial(self, domain: Domain) -> Added | None:
@@ -225,11 +232,10 @@ class DeltaFifo:
         self._left -= 1
         return Added(domain, domain.resource_version, DeltaSource.INITIAL) if matches else None
 
-    def _pop_pending(self, key: _Key) -> Delta | None:
-        pending = self._pending[key]
+    def _pop_pending(self, key: _Key, pending: _Pending) -> Delta | None:
         delta = pending.delta if self._filter is None else self._filter.seen(pending)
         is_withheld = delta is pending.delta and self._withholds(pending)
-        del self._pending[key]
+        self._pending.remove(key)
         if is_withheld and pending.given is not None:
             self._withheld[key] = pending.given
         return None if is_withheld else delta

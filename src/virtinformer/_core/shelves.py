@@ -18,7 +18,7 @@ from operator import attrgetter
 from typing import Final, Generic, TypeVar
 from uuid import UUID
 
-__all__ = ["Shelves", "by_uuid"]
+__all__ = ["Shelves", "by_uuid", "itself"]
 
 K = TypeVar("K")
 V = TypeVar("V")
@@ -28,6 +28,11 @@ _MASK: Final = SHELVES - 1
 
 by_uuid: Final[Callable[[UUID], int]] = attrgetter("int")
 """What a UUID is kept under: a number, for of a UUID Python takes long to make a hash."""
+
+
+def itself(key: Hashable) -> Hashable:
+    """The label of keys that need no other."""
+    return key
 
 
 class Shelves(Generic[K, V]):

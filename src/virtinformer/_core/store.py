@@ -28,7 +28,7 @@ from typing import Final
 from uuid import UUID
 
 from .model import Change, Deleted, Domain
-from .shelves import Shelves, by_uuid
+from .shelves import Shelves, by_uuid, itself
 
 __all__ = ["History", "Indexer", "Lister", "Snapshot", "Store"]
 
@@ -96,8 +96,11 @@ class _Items(ItemsView[UUID, Domain]):
         return ((domain.uuid, domain) for domain in self._mapping._domains.values())
 
 
-def _itself(value: Hashable) -> Hashable:
-    return value
+_Group = dict[UUID, Domain] | Shelves[UUID, Domain]
+"""Several domains of one value."""
+
+LARGE: Final = 1024
+"""Shelves are worth their space for a group of so many domains."""
 
 
 class _Index:
@@ -106,7 +109,7 @@ class _Index:
     def __init__(self, indexer: Indexer) -> None:
         self._indexer = indexer
         # Under most values there is one domain, which needs no dictionary of its own.
-        self._found: Shelves[Hashable, Domain | dict[UUID, Domain]] = Shelves(_itself)
+        self._found: Shelves[Hashable, Domain | _Group] = Shelves(itself)
         self._values: Shelves[UUID, tuple[Hashable, ...]] = Shelves(by_uuid)
 
     def put(self, domain: Domain) -> None:
@@ -117,27 +120,38 @@ class _Index:
             self._values[domain.uuid] = values
         for value in values:
             found = self._found.get(value)
-            if isinstance(found, dict):
-                found[domain.uuid] = domain
-            elif found is None or found.uuid == domain.uuid:
+            if found is None or (isinstance(found, Domain) and found.uuid == domain.uuid):
                 self._found[value] = domain
             else:
-                self._found[value] = {found.uuid: found, domain.uuid: domain}
+                self._found[value] = group = _group(found)
+                group[domain.uuid] = domain
 
     def remove(self, uuid: UUID) -> None:
         # The values are remembered, not asked for again: an indexer may have changed its mind.
         for value in self._values.get(uuid) or ():
             found = self._found[value]
-            if isinstance(found, dict):
+            if not isinstance(found, Domain):
                 del found[uuid]
-            if not isinstance(found, dict) or not found:
+            if isinstance(found, Domain) or not found:
                 del self._found[value]
         if uuid in self._values:
             del self._values[uuid]
 
     def find(self, value: Hashable) -> list[Domain]:
         found = self._found.get(value) or {}
-        return list(found.values()) if isinstance(found, dict) else [found]
+        return [found] if isinstance(found, Domain) else list(found.values())
+
+
+def _group(found: Domain | _Group) -> _Group:
+    """A group for one more than there are: on shelves once it is large."""
+    if isinstance(found, Domain):
+        return {found.uuid: found}
+    if isinstance(found, Shelves) or len(found) < LARGE:
+        return found
+    shelves: Shelves[UUID, Domain] = Shelves(by_uuid)
+    for domain in found.values():
+        shelves[domain.uuid] = domain
+    return shelves
 
 
 class History:

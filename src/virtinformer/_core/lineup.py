@@ -1,0 +1,96 @@
+"""A queue from whose middle can be taken, for subscribers very far behind.
+
+Each entry has a place in the line. What is taken out, or put in anew and thereby behind all
+others, leaves its old place there, empty; so nothing ever has to be moved. Empty places are
+passed over at the front, and cleared from the rest a few at a time whenever there are more of
+them than entries. An `OrderedDict` does the same with less, but is rebuilt at once when it grows:
+at 50,000 entries that takes longer than an event loop may be kept.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Hashable
+from typing import Final, Generic, TypeVar
+
+from .shelves import Shelves, itself
+
+__all__ = ["Lineup"]
+
+K = TypeVar("K", bound=Hashable)
+V = TypeVar("V")
+
+CLEARED: Final = 2
+"""So many places are looked at for each entry that is put in: more than it can leave empty."""
+
+SLACK: Final = 64
+"""So many empty places are never worth a look."""
+
+PASSED: Final = 256
+"""So many are passed over at the front before something else gets its turn."""
+
+
+class Lineup(Generic[K, V]):
+    """At most one entry a key, in the order in which they were put in.
+
+    Promise: whatever is asked takes the same time however many entries there are, and
+    there are never much more places than twice the most entries there have been.
+    """
+
+    __slots__ = ("_count", "_entries", "_line", "_looked_at")
+
+    def __init__(self) -> None:
+        self._entries: Shelves[K, tuple[int, V]] = Shelves(itself)
+        self._count = 0
+        # The line is both: places that were looked at, and behind them those that were not yet.
+        self._looked_at: deque[tuple[int, K]] = deque()
+        self._line: deque[tuple[int, K]] = deque()
+
+    def __len__(self) -> int:
+        return len(self._entries)
+
+    def get(self, key: K) -> V | None:
+        """The entry of a key."""
+        entry = self._entries.get(key)
+        return None if entry is None else entry[1]
+
+    def put(self, key: K, value: V) -> None:
+        """Let this be the last entry, and the only one of its key."""
+        self._count += 1
+        self._entries[key] = (self._count, value)
+        self._line.append((self._count, key))
+        self._clear_some()
+
+    def remove(self, key: K) -> None:
+        """Take out the entry of a key."""
+        del self._entries[key]
+
+    def pass_over(self) -> bool:
+        """Give up empty places at the front, but not too many; whether there may be more."""
+        for _ in range(PASSED):
+            line = self._looked_at or self._line
+            if not line or not self._is_empty(line[0]):
+                return False
+            line.popleft()
+        return True
+
+    @property
+    def first(self) -> tuple[K, V] | None:
+        """The first entry and its key, when all empty places before it were passed over."""
+        line = self._looked_at or self._line
+        return (line[0][1], self._entries[line[0][1]][1]) if line else None
+
+    def _is_empty(self, place: tuple[int, K]) -> bool:
+        entry = self._entries.get(place[1])
+        return entry is None or entry[0] != place[0]
+
+    def _clear_some(self) -> None:
+        places = len(self._looked_at) + len(self._line)
+        if places <= 2 * len(self._entries) + SLACK:
+            return
+        for _ in range(CLEARED):
+            if not self._line:
+                self._line, self._looked_at = self._looked_at, self._line
+            place = self._line.popleft()
+            if not self._is_empty(place):
+                self._looked_at.append(place)
