@@ -11,7 +11,7 @@ from scripts.diagrams import FOLDER, PICTURES, lifecycle, machine, race, replies
 from scripts.diagrams.svg import Picture
 from tests.traces import load
 from virtinformer._core import reflector
-from virtinformer._core.lifecycle import Run
+from virtinformer._core.position import Run
 from virtinformer._core.reflector import Phase
 from virtinformer._core.vocabulary import LifecycleType
 from virtinformer.testing import run

@@ -1,11 +1,11 @@
-"""The life cycle of a domain, as `virtinformer._core.lifecycle` has it in its table."""
+"""The life cycle of a domain, as `virtinformer._core.position` has it in its table."""
 
 from __future__ import annotations
 
 from typing import Final
 
-from virtinformer._core import lifecycle as table
-from virtinformer._core.lifecycle import Position, Run
+from virtinformer._core import position as table
+from virtinformer._core.position import Position, Run, move
 from virtinformer._core.vocabulary import LifecycleType
 
 from .svg import Box, Picture
@@ -109,7 +109,7 @@ _TYPES: Final = (
 def corners() -> list[tuple[str, str, LifecycleType]]:
     """How a domain comes into being and goes: from where, to where, by which event."""
     return [
-        (name, _corner(table._move(type_, position, -1)), type_)
+        (name, _corner(move(type_, position, -1)), type_)
         for name, (position, _) in _CORNERS.items()
         for type_ in _TYPES
         if table._inferable(type_, position)

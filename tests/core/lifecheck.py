@@ -2,8 +2,8 @@
 
 https://wiki.libvirt.org/VM_lifecycle.html: a domain is undefined, defined,
 running, paused, saved, shut off. It shares nothing with
-`virtinformer._core.lifecycle`: it takes the events as subscribers get them, by
-their words, and knows all places where a domain may be after them.
+`virtinformer._core.position` and `lifecycle`: it takes the events as subscribers
+get them, by their words, and knows all places where a domain may be after them.
 """
 
 from __future__ import annotations

@@ -11,29 +11,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests import traces
-from virtinformer._core.lifecycle import (
-    ABSENT,
-    Arrangement,
-    Position,
-    Run,
-    Waiting,
-    arrange,
-    led_to,
-)
-from virtinformer._core.lifecycle import position_of as at
+from virtinformer._core.lifecycle import Arrangement, Waiting, arrange
 from virtinformer._core.messages import EventReceived
-from virtinformer._core.vocabulary import (
-    DomainState,
-    EventKind,
-    LifecycleType,
-    PausedReason,
-    event_words,
-    reason_of,
-)
+from virtinformer._core.position import ABSENT, Position, Run
+from virtinformer._core.position import position_of as at
+from virtinformer._core.vocabulary import DomainState, EventKind, LifecycleType, event_words
 
-from .driving import A, B, paused, running
+from .driving import paused, running
 from .lifecheck import Walk
-from .making import make
+from .positions import SHUT_OFF, ev, on
 
 DEFINED, UNDEFINED, STARTED = (
     LifecycleType.DEFINED,
@@ -51,12 +37,7 @@ SHUTDOWN, PMSUSPENDED, CRASHED = (
     LifecycleType.CRASHED,
 )
 
-SHUT_OFF = Position(Run.OFF, persistent=True)
 WINDOW = 0.1
-
-
-def ev(type_: int, detail: int = 0, id: int = -1, kind: int = EventKind.LIFECYCLE) -> EventReceived:
-    return EventReceived(1, 0, A, "n", id, kind, type_, detail, 0.0)
 
 
 def put(
@@ -82,10 +63,6 @@ def told(found: Arrangement) -> list[str]:
         else:
             words.append(event_words(step.event.kind, step.event.type, 0)[0])
     return words
-
-
-def on(run: Run, id: int = 1, *, persistent: bool = True) -> Position:
-    return Position(run, persistent, id)
 
 
 # ---------------------------------------------------------------------- the traces
@@ -380,12 +357,6 @@ def test_news_of_a_domain_are_no_beginning_of_it() -> None:
     assert len(found.held) == 1
 
 
-def test_a_domain_that_is_starting_up_may_be_anywhere() -> None:
-    reason = PausedReason.STARTING_UP
-    assert at(paused(reason=reason)).run is None
-    assert at(running()).run is Run.RUNNING
-
-
 # ---------------------------------------------------------------------- inferred
 
 
@@ -452,29 +423,6 @@ def test_the_documented_life_cycle(type_: LifecycleType, places: str, then: str)
             assert len(found.held) == 1
 
 
-@pytest.mark.parametrize(
-    ("state", "run"),
-    [
-        (DomainState.NOSTATE, None),
-        (DomainState.RUNNING, Run.RUNNING),
-        (DomainState.BLOCKED, Run.RUNNING),
-        (DomainState.PAUSED, Run.PAUSED),
-        (DomainState.SHUTDOWN, Run.STOPPING),
-        (DomainState.SHUTOFF, Run.OFF),
-        (DomainState.CRASHED, Run.CRASHED),
-        (DomainState.PMSUSPENDED, Run.PMSUSPENDED),
-    ],
-)
-def test_what_a_state_says_of_the_run(state: DomainState, run: Run | None) -> None:
-    assert at(running(state=state, reason=reason_of(state, 0))) == Position(run, True, 1)
-    assert at(None) == ABSENT
-
-
-def test_domains_that_are_off_share_their_positions() -> None:
-    assert at(make(A)) == SHUT_OFF
-    assert at(make(A)) is at(make(B))
-
-
 ANYWHERE = [
     Position(run, persistent, id)
     for run, persistent, id in itertools.product((*Run, None), (True, False), (-1, 1))
@@ -496,27 +444,6 @@ def test_past_its_window_no_event_waits_wherever_it_comes() -> None:
         found = put(position, [event], seen, late=True)
         assert not found.held
         assert [step.event for step in found.steps if step.event] + [*found.superseded] == [event]
-
-
-# ---------------------------------------------------------------------- events alone
-
-
-@pytest.mark.parametrize(
-    ("position", "events", "led"),
-    [
-        (SHUT_OFF, [], SHUT_OFF),
-        (SHUT_OFF, [ev(STARTED, id=3)], on(Run.RUNNING, 3)),
-        (SHUT_OFF, [ev(STARTED, id=3), ev(SUSPENDED, id=3)], on(Run.PAUSED, 3)),
-        (SHUT_OFF, [ev(STARTED, kind=EventKind.REBOOT)], SHUT_OFF),
-        (SHUT_OFF, [ev(UNDEFINED)], ABSENT),
-        (on(Run.RUNNING, persistent=False), [ev(STOPPED)], ABSENT),
-        (on(Run.PMSUSPENDED), [ev(STARTED, 4, id=1)], on(Run.RUNNING)),
-    ],
-)
-def test_where_events_lead_if_nothing_can_be_read(
-    position: Position, events: list[EventReceived], led: Position
-) -> None:
-    assert led_to(position, events) == led
 
 
 # ---------------------------------------------------------------------- the unknown

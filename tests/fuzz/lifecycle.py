@@ -17,8 +17,9 @@ from uuid import UUID
 import attrs
 
 from tests.core.lifecheck import ALIVE, MOVES, NOWHERE, Place, Walk
-from virtinformer._core.lifecycle import Arrangement, Position, Run, Step, Waiting, arrange
+from virtinformer._core.lifecycle import Arrangement, Step, Waiting, arrange
 from virtinformer._core.messages import EventReceived
+from virtinformer._core.position import Position, Run
 from virtinformer._core.vocabulary import EventKind, LifecycleType, event_words
 
 from .reader import Reader

@@ -8,9 +8,10 @@ from uuid import UUID
 
 import attrs
 
-from .lifecycle import ABSENT, Position, Waiting
+from .lifecycle import Waiting
 from .messages import Observed
 from .model import DeltaSource, Domain, Observation
+from .position import ABSENT, Position
 from .vocabulary import LifecycleType
 
 __all__ = ["Record"]

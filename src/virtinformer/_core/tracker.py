@@ -41,16 +41,7 @@ from .backoff import Backoff
 from .barriers import Barriers
 from .chronicle import Chronicle, Scene
 from .counters import Counters
-from .lifecycle import (
-    ABSENT,
-    Arrangement,
-    Position,
-    Step,
-    Waiting,
-    arrange,
-    led_to,
-    position_of,
-)
+from .lifecycle import Arrangement, Step, Waiting, arrange
 from .messages import (
     Deliver,
     Effect,
@@ -63,6 +54,7 @@ from .messages import (
     Reject,
 )
 from .model import DeltaSource, Domain, Observation, evolved
+from .position import ABSENT, Position, led_to, position_of
 from .record import Record
 from .shelves import Shelves, by_uuid
 from .store import Store
