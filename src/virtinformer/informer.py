@@ -12,7 +12,6 @@ import logging
 import random as random_module
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from contextlib import suppress
-from datetime import UTC, datetime, timedelta
 from importlib import import_module
 from types import TracebackType
 from typing import Any, Final, Self, TypeVar
@@ -31,6 +30,7 @@ from .containment import Containment
 from .exceptions import EventLoopError, NotSynced, VersionExpired
 from .handlers import Calls, Registration, calls_of
 from .health import Health, Statistics
+from .instruments import Instruments
 from .runner import Runner
 from .source import Source
 from .streams import DeltaStream, EventStream, require_loop
@@ -113,6 +113,9 @@ class DomainInformer:
             random=random,
         )
         self._subscribers = Subscribers()
+        self._instruments = Instruments(
+            self._store, self._reflector, self._subscribers, self._containment
+        )
         self._loop: asyncio.AbstractEventLoop | None = None
         self._runner: Runner | None = None
         self._closed = False
@@ -220,50 +223,12 @@ class DomainInformer:
     @property
     def health(self) -> Health:
         """Whether the state is current; also while the host is away; from any thread."""
-        reflector = self._reflector
         now = self._loop.time() if self._loop is not None else 0.0
-        contact = reflector.last_contact
-        quiet = now - contact if contact is not None else 0.0
-        connected = reflector.connected and not self._closed
-        return Health(
-            connected=connected,
-            synced=reflector.synced and not self._closed,
-            epoch=reflector.epoch,
-            last_contact=None if contact is None else datetime.now(UTC) - timedelta(seconds=quiet),
-            staleness=self._runner.silence if self._runner and connected else quiet,
-            last_error=reflector.last_error,
-            reconnects=max(0, reflector.connections - 1),
-        )
+        return self._instruments.health(None if self._closed else self._runner, now)
 
     def statistics(self) -> Statistics:
         """What was counted since the informer was opened, and sizes now; from any thread."""
-        counters = self._reflector.counters
-        queues = self._subscribers.queues
-        return Statistics(
-            domains=len(self._store),
-            resource_version=self._store.resource_version,
-            events_received=counters.events_received,
-            events_delivered=counters.events_told,
-            events_inferred=counters.events_inferred,
-            events_superseded=counters.events_superseded,
-            reads=counters.reads,
-            reads_raced=counters.reads_raced,
-            reads_torn=counters.reads_torn,
-            read_errors=counters.read_errors,
-            lists=counters.lists,
-            list_errors=counters.list_errors,
-            deltas=dict(counters.deltas),
-            subscribers=sum(queue.subscribers for queue in queues),
-            queued=sum(queue.queued for queue in queues),
-            handler_errors=self._subscribers.handler_errors,
-            callable_errors=self._containment.errors,
-            lookups_repeated=counters.lookups_repeated,
-            read_time=counters.read_time.histogram,
-            list_time=counters.list_time.histogram,
-            deltas_by_type=dict(counters.delta_types),
-            events_by_type=dict(counters.event_types),
-            queues=queues,
-        )
+        return self._instruments.statistics()
 
     # ------------------------------------------------------------------ streams
 
