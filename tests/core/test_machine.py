@@ -13,7 +13,7 @@ import random
 from collections import Counter
 from collections.abc import Iterable
 from functools import partial
-from operator import itemgetter
+from itertools import chain
 from typing import Any
 from uuid import UUID
 
@@ -120,8 +120,9 @@ class Subscriber:
             assert self.where(delta.domain)
 
     def check(self) -> None:
-        entries = sorted(self.fifo._pending._entries.values(), key=itemgetter(0))
-        deltas = [pending.delta for _, pending in entries]
+        waiting = self.fifo._pending
+        places = chain(waiting._looked_at, waiting._line)
+        deltas = [place.entry[1].delta for place in places if place.entry is not None]
         for uuid in UUIDS:
             mine = [delta for delta in deltas if delta.domain.uuid == uuid]
             assert len([d for d in mine if not isinstance(d, Deleted)]) <= 1

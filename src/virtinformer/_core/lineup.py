@@ -13,6 +13,8 @@ from collections import deque
 from collections.abc import Hashable
 from typing import Final, Generic, TypeVar
 
+import attrs
+
 from .shelves import Shelves, itself
 
 __all__ = ["Lineup"]
@@ -30,6 +32,13 @@ PASSED: Final = 256
 """So many are passed over at the front before something else gets its turn."""
 
 
+@attrs.define(eq=False)
+class _Place(Generic[K, V]):
+    """Where an entry stands; `entry` is ``None`` once it stands there no longer."""
+
+    entry: tuple[K, V] | None
+
+
 class Lineup(Generic[K, V]):
     """At most one entry a key, in the order in which they were put in.
 
@@ -37,39 +46,40 @@ class Lineup(Generic[K, V]):
     there are never much more places than twice the most entries there have been.
     """
 
-    __slots__ = ("_count", "_entries", "_line", "_looked_at")
+    __slots__ = ("_line", "_looked_at", "_places")
 
     def __init__(self) -> None:
-        self._entries: Shelves[K, tuple[int, V]] = Shelves(itself)
-        self._count = 0
+        self._places: Shelves[K, _Place[K, V]] = Shelves(itself)
         # The line is both: places that were looked at, and behind them those that were not yet.
-        self._looked_at: deque[tuple[int, K]] = deque()
-        self._line: deque[tuple[int, K]] = deque()
+        self._looked_at: deque[_Place[K, V]] = deque()
+        self._line: deque[_Place[K, V]] = deque()
 
     def __len__(self) -> int:
-        return len(self._entries)
+        return len(self._places)
 
     def get(self, key: K) -> V | None:
         """The entry of a key."""
-        entry = self._entries.get(key)
-        return None if entry is None else entry[1]
+        place = self._places.get(key)
+        return None if place is None or place.entry is None else place.entry[1]
 
     def put(self, key: K, value: V) -> None:
         """Let this be the last entry, and the only one of its key."""
-        self._count += 1
-        self._entries[key] = (self._count, value)
-        self._line.append((self._count, key))
+        if (left := self._places.get(key)) is not None:
+            left.entry = None
+        place = self._places[key] = _Place((key, value))
+        self._line.append(place)
         self._clear_some()
 
     def remove(self, key: K) -> None:
         """Take out the entry of a key."""
-        del self._entries[key]
+        self._places[key].entry = None
+        del self._places[key]
 
     def pass_over(self) -> bool:
         """Give up empty places at the front, but not too many; whether there may be more."""
         for _ in range(PASSED):
             line = self._looked_at or self._line
-            if not line or not self._is_empty(line[0]):
+            if not line or line[0].entry is not None:
                 return False
             line.popleft()
         return True
@@ -78,19 +88,15 @@ class Lineup(Generic[K, V]):
     def first(self) -> tuple[K, V] | None:
         """The first entry and its key, when all empty places before it were passed over."""
         line = self._looked_at or self._line
-        return (line[0][1], self._entries[line[0][1]][1]) if line else None
-
-    def _is_empty(self, place: tuple[int, K]) -> bool:
-        entry = self._entries.get(place[1])
-        return entry is None or entry[0] != place[0]
+        return line[0].entry if line else None
 
     def _clear_some(self) -> None:
         places = len(self._looked_at) + len(self._line)
-        if places <= 2 * len(self._entries) + SLACK:
+        if places <= 2 * len(self._places) + SLACK:
             return
         for _ in range(CLEARED):
             if not self._line:
                 self._line, self._looked_at = self._looked_at, self._line
             place = self._line.popleft()
-            if not self._is_empty(place):
+            if place.entry is not None:
                 self._looked_at.append(place)
