@@ -14,7 +14,7 @@ from collections.abc import Awaitable, Callable, Coroutine, Generator
 from functools import partial
 from typing import Any, Final, Generic, TypeVar
 
-__all__ = ["Watched", "called", "despite_cancellation", "ends_program", "ends_task"]
+__all__ = ["called", "despite_cancellation", "ends_program", "ends_task"]
 
 T = TypeVar("T")
 
@@ -22,25 +22,38 @@ BLOCKING: Final = 0.1
 """Seconds after which a function that does not give way to the event loop is complained of."""
 
 
-async def called(function: Callable[..., Awaitable[T] | T], *args: object, **options: object) -> T:
-    """What a function returns, or, if that is to be awaited, what comes of it."""
-    result = function(*args, **options)
-    if inspect.isawaitable(result):
-        return await result
-    return result
+Complain = Callable[[float], None]
+"""Told for how many seconds the event loop was kept."""
 
 
-class Watched(Generic[T]):
-    """A coroutine that is complained of each time it keeps the loop to itself for too long.
+async def called(
+    complain: Complain,
+    function: Callable[..., Awaitable[T] | T],
+    *args: object,
+    **options: object,
+) -> T:
+    """What a function returns, or, if that is to be awaited, what comes of it.
 
     Args:
-        coroutine: is run.
-        complain: told for how many seconds.
+        complain: told each time the function keeps the event loop to itself for too long.
+        function: is called.
+        *args: with these.
+        **options: and with these.
     """
+    result = _timed(complain, function, *args, **options)
+    # Most return nothing; to find that out of anything else takes longer.
+    is_awaitable = result is not None and inspect.isawaitable(result)
+    return await _Watched(_awaited(result), complain) if is_awaitable else result
 
-    def __init__(
-        self, coroutine: Coroutine[Any, Any, T], complain: Callable[[float], None]
-    ) -> None:
+
+async def _awaited(awaitable: Awaitable[T]) -> T:
+    return await awaitable
+
+
+class _Watched(Generic[T]):
+    """A coroutine that is complained of each time it keeps the loop to itself for too long."""
+
+    def __init__(self, coroutine: Coroutine[Any, Any, T], complain: Complain) -> None:
         self._coroutine = coroutine
         self._complain = complain
 
@@ -48,7 +61,7 @@ class Watched(Generic[T]):
         resume: Callable[[], Any] = partial(self._coroutine.send, None)
         while True:
             try:
-                waits_for = self._timed(resume)
+                waits_for = _timed(self._complain, resume)
             except StopIteration as end:
                 result: T = end.value
                 return result
@@ -57,14 +70,17 @@ class Watched(Generic[T]):
             except BaseException as error:  # noqa: BLE001 - it is the coroutine's to handle
                 resume = partial(self._coroutine.throw, error)
 
-    def _timed(self, resume: Callable[[], Any]) -> object:
-        began = time.perf_counter()
-        try:
-            return resume()
-        finally:
-            blocked = time.perf_counter() - began
-            if blocked > BLOCKING:
-                self._complain(blocked)
+
+def _timed(
+    complain: Complain, function: Callable[..., Any], *args: object, **options: object
+) -> Any:  # noqa: ANN401 - whatever it returns
+    began = time.perf_counter()
+    try:
+        return function(*args, **options)
+    finally:
+        blocked = time.perf_counter() - began
+        if blocked > BLOCKING:
+            complain(blocked)
 
 
 def ends_task(error: BaseException) -> bool:

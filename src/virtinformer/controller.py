@@ -29,7 +29,7 @@ from ._core.backoff import Backoff
 from ._core.model import Domain
 from ._core.predicate import Where
 from ._core.workqueue import BACKOFF, QueueStatistics, WorkQueue
-from .calling import Watched, called, despite_cancellation, ends_task
+from .calling import called, despite_cancellation, ends_task
 from .exceptions import NotSynced
 from .handlers import Registration
 from .informer import DomainInformer
@@ -274,7 +274,7 @@ class Controller:
         if self._keys is None:
             return
         try:
-            found = list(await Watched(called(self._keys), self._complain))
+            found = list(await called(self._complain, self._keys))
             for uuid in found:
                 _check_uuid("keys", uuid)
         except BaseException as error:

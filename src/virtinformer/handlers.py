@@ -18,7 +18,7 @@ from typing import Any, ClassVar, Self
 
 from ._core.fifo import SKIPPED, DeltaFifo, EventFifo, Skipped
 from ._core.model import Added, Change, Deleted, Delta, Domain, DomainEvent, Synced, Updated
-from .calling import Watched, called, ends_task
+from .calling import called, ends_task
 from .exceptions import NotSynced
 from .streams import require_loop
 
@@ -266,7 +266,7 @@ class Registration:
         if function is None:
             return
         try:
-            await Watched(called(function, *args, **options), self._complain)
+            await called(self._complain, function, *args, **options)
         except Exception as error:  # noqa: BLE001 - whatever a handler raises goes no further
             self._failed(method, about, error)
         except (asyncio.CancelledError, BaseExceptionGroup) as error:

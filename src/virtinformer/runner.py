@@ -286,8 +286,15 @@ class Runner:
         """Log what a person would want to know, and give up opening where it cannot succeed."""
         name = self._source.name
         match input_:
+            # Far the most.
             case EventReceived():
-                pass  # far the most
+                pass
+            case Observed(uuid=uuid, result=ReadFailed(error=error)):
+                level = self._level_of(uuid, error)
+                _logger.log(level, "Reading domain %s of %s failed: %s", uuid, name, error)
+            case Observed(uuid=uuid):
+                if self._said:
+                    self._said.pop(uuid, None)
             case Connected():
                 _logger.info("Connected to %s", name)
             case Disconnected(error=error):
@@ -302,11 +309,6 @@ class Runner:
                 level = self._level_of(None, error)
                 _logger.log(level, "Listing the domains of %s failed: %s", name, error)
                 self._reconsider(error)
-            case Observed(uuid=uuid, result=ReadFailed(error=error)):
-                level = self._level_of(uuid, error)
-                _logger.log(level, "Reading domain %s of %s failed: %s", uuid, name, error)
-            case Observed(uuid=uuid):
-                self._said.pop(uuid, None)
             case Listed():
                 self._said.pop(None, None)
 

@@ -76,9 +76,9 @@ class Subscribers:
 
     def __iter__(self) -> Iterator[Stream[Any] | Registration]:
         # A list, made in one step: another thread may look, and a stream may go at any moment.
-        streams = [reference() for reference in self._streams.valuerefs()]
-        yield from (stream for stream in streams if stream is not None)
-        yield from self._handlers.registrations
+        references = self._streams.valuerefs()
+        streams = (stream for reference in references if (stream := reference()) is not None)
+        return itertools.chain(streams, self._handlers.registrations)
 
     @property
     def handler_errors(self) -> int:

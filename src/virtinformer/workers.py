@@ -21,7 +21,7 @@ import anyio
 import attrs
 
 from ._core.workqueue import WorkQueue
-from .calling import Watched, called, despite_cancellation, ends_program
+from .calling import called, despite_cancellation, ends_program
 
 __all__ = ["OUTCOMES", "PATIENCE", "Result", "Work", "Workers"]
 
@@ -121,7 +121,7 @@ class Workers:
         task.add_done_callback(self._ended)
 
     async def _call(self, key: UUID) -> Result | None:
-        return await Watched(called(self._work, key), self._complain)
+        return await called(self._complain, self._work, key)
 
     def _ended(self, task: asyncio.Task[Result | None]) -> None:
         """Draw the consequences of a call, and begin the next."""

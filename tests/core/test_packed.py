@@ -153,7 +153,7 @@ def test_threads_pack_and_open_at_once() -> None:
 
 def test_a_domain_holds_its_texts_packed_and_nobody_can_tell() -> None:
     domain = make(A, xml=LONG, config_xml=OTHER)
-    assert isinstance(held(domain, "xml"), bytes)
+    assert isinstance(held("xml")(domain), bytes)
     forget()
     assert domain.xml == LONG
     assert domain.config_xml == OTHER
@@ -177,7 +177,7 @@ def test_a_domain_is_pickled_and_copied_with_its_texts_open() -> None:
     forget()
     for twin in (pickle.loads(data), copy.copy(domain), copy.deepcopy(domain)):
         assert twin == domain
-        assert isinstance(held(twin, "xml"), bytes)
+        assert isinstance(held("xml")(twin), bytes)
 
 
 def test_evolving_keeps_what_is_held(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -187,8 +187,8 @@ def test_evolving_keeps_what_is_held(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(packed, "_pack", _refuse)
     newer = evolved(domain, generation=7)
     assert newer.generation == 7
-    assert held(newer, "xml") is held(domain, "xml")
-    assert held(newer, "config_xml") is held(domain, "config_xml")
+    assert held("xml")(newer) is held("xml")(domain)
+    assert held("config_xml")(newer) is held("config_xml")(domain)
     assert attrs.evolve(domain, xml="", config_xml=None).xml == ""
 
 
@@ -201,7 +201,7 @@ def test_what_is_the_same_is_seen_without_opening(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(packed, "_unpack", _refuse)
     assert same_content(old, new)
     assert changed_fields(old, new) == []
-    assert held(old, "xml") is held(old, "config_xml")  # of a domain that is off: packed once
+    assert held("xml")(old) is held("config_xml")(old)  # of a domain that is off: packed once
 
 
 @pytest.mark.parametrize(

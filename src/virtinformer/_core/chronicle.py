@@ -36,9 +36,10 @@ from .model import (
     Observation,
     Updated,
     evolved,
+    held_texts,
+    is_same,
     same_content,
 )
-from .packed import held, same
 from .store import Store
 from .vocabulary import DomainState, EventKind, LifecycleType, StateReason, event_words
 
@@ -104,7 +105,7 @@ class Chronicle:
         content = self._content(scene)
         if not scene.steps and same_content(old, content):
             return None
-        changed = not same(held(content, "config_xml"), held(old, "config_xml"))
+        changed = not is_same("config_xml", content, old)
         new = _domain(content, scene, version, old.generation + changed, old.incarnation)
         events = self._events(scene, new)
         return self._write(_change(Updated(old, new, version, scene.source, events)))
@@ -154,6 +155,7 @@ def _domain(
     content: Observation | Domain, scene: Scene, version: int, generation: int, incarnation: int
 ) -> Domain:
     """What was read, with a place in history."""
+    xml, config_xml = held_texts(content)
     return Domain(
         uuid=scene.uuid,
         name=content.name,
@@ -162,8 +164,8 @@ def _domain(
         reason=content.reason,
         persistent=content.persistent,
         autostart=content.autostart,
-        xml=held(content, "xml"),
-        config_xml=held(content, "config_xml"),
+        xml=xml,
+        config_xml=config_xml,
         resource_version=version,
         generation=generation,
         observed_at=content.observed_at if isinstance(content, Domain) else _utc(scene.time),

@@ -18,8 +18,6 @@ class Counters:
 
     Attributes:
         events_received: callbacks that ran.
-        events_told: events delivered, the inferred ones among them.
-        events_inferred: events delivered that libvirt never sent.
         events_superseded: life-cycle events not delivered, since they repeated
             or came after what had followed them.
         reads: answers to reads of one domain.
@@ -32,14 +30,11 @@ class Counters:
             that were therefore repeated.
         read_time: how long reads of one domain took the source, in seconds.
         list_time: how long lists took that came through, in seconds.
-        deltas: by source.
-        delta_types: by the name of their type and source.
+        delta_types: deltas delivered, by the name of their type and source.
         event_types: events delivered, by type and whether they were inferred.
     """
 
     events_received: int = 0
-    events_told: int = 0
-    events_inferred: int = 0
     events_superseded: int = 0
     reads: int = 0
     reads_raced: int = 0
@@ -50,16 +45,30 @@ class Counters:
     lookups_repeated: int = 0
     read_time: Durations = attrs.field(factory=Durations)
     list_time: Durations = attrs.field(factory=Durations)
-    deltas: Counter[DeltaSource] = attrs.field(factory=Counter)
     delta_types: Counter[tuple[str, DeltaSource]] = attrs.field(factory=Counter)
     event_types: Counter[tuple[str, bool]] = attrs.field(factory=Counter)
 
     def told(self, change: Change, source: DeltaSource) -> None:
         """Count what subscribers are told."""
         for event in change.events:
-            self.events_told += 1
-            self.events_inferred += event.inferred
             self.event_types[event.type, event.inferred] += 1
         if change.delta is not None:
-            self.deltas[source] += 1
             self.delta_types[type(change.delta).__name__, source] += 1
+
+    @property
+    def deltas(self) -> Counter[DeltaSource]:
+        """Deltas delivered, by source."""
+        deltas: Counter[DeltaSource] = Counter()
+        for (_, source), count in self.delta_types.items():
+            deltas[source] += count
+        return deltas
+
+    @property
+    def events_told(self) -> int:
+        """Events delivered, the inferred ones among them."""
+        return self.event_types.total()
+
+    @property
+    def events_inferred(self) -> int:
+        """Events delivered that libvirt never sent."""
+        return sum(count for (_, inferred), count in self.event_types.items() if inferred)

@@ -42,6 +42,7 @@ __all__ = [
     "Updated",
     "changed_fields",
     "evolved",
+    "held_texts",
     "is_same",
     "same_content",
 ]
@@ -75,7 +76,10 @@ CONTENT: Final = tuple(field.name for field in attrs.fields(Observation))
 """The names of the fields that are read from the host: those that can *change*."""
 
 _plain = attrgetter(*(name for name in CONTENT if name not in TEXTS))
-_held = attrgetter(*(f"_held_{name}" for name in TEXTS))
+_held_text = {name: held(name) for name in TEXTS}
+
+held_texts: Final = held(*TEXTS)
+"""Gets both texts as they are held: what to compare, or to make another object of."""
 
 
 @held_packed(*TEXTS)
@@ -203,6 +207,8 @@ class DomainEvent:
 
 class DeltaSource(enum.Enum):
     """How the informer came to know of a change."""
+
+    __hash__ = object.__hash__  # that of `Enum` is made in Python, for each event anew
 
     INITIAL = "initial"
     """It was there when the informer, or the subscriber, began."""
@@ -346,14 +352,13 @@ T = TypeVar("T", bound=Observation | Domain)
 
 def evolved(seen: T, **changes: Any) -> T:  # noqa: ANN401 - as attrs has it
     """As `attrs.evolve`, but a text that stays as it is is not opened for it."""
-    for name in TEXTS:
-        changes.setdefault(name, held(seen, name))
-    return attrs.evolve(seen, **changes)
+    texts = dict(zip(TEXTS, held_texts(seen), strict=True))
+    return attrs.evolve(seen, **{**texts, **changes})
 
 
 def same_content(one: Observation | Domain, other: Observation | Domain) -> bool:
     """Whether two are the same in all that is read from the host. Opens no text."""
-    return bool(_plain(one) == _plain(other)) and all(map(same, _held(one), _held(other)))
+    return bool(_plain(one) == _plain(other)) and all(map(same, held_texts(one), held_texts(other)))
 
 
 def changed_fields(old: Observation | Domain, new: Observation | Domain) -> list[str]:
@@ -364,7 +369,7 @@ def changed_fields(old: Observation | Domain, new: Observation | Domain) -> list
 def is_same(name: str, one: Observation | Domain, other: Observation | Domain) -> bool:
     """Whether a content field of both is the same."""
     if name in TEXTS:
-        return same(held(one, name), held(other, name))
+        return same(_held_text[name](one), _held_text[name](other))
     return bool(getattr(one, name) == getattr(other, name))
 
 

@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Callable
+from operator import attrgetter
 from types import MemberDescriptorType
 from typing import Any, Final, TypeVar
 
@@ -41,6 +42,9 @@ LEVEL, WINDOW, MEMORY = 3, -13, 5  # 8 kB to look back on, and no header
 CODING: Final = ("utf-8", "surrogatepass")  # any `str` can be encoded so
 
 T = TypeVar("T")
+
+_HELD: Final = "_held_"
+"""Before the name of a field: where what it holds is found, packed or not."""
 
 _recent: tuple[tuple[bytes, str], ...] = ()
 
@@ -123,13 +127,17 @@ def held_packed(*names: str) -> Callable[[type[T]], type[T]]:
     def wrap(class_: type[T]) -> type[T]:
         for name in names:
             slot = vars(class_)[name]
-            setattr(class_, f"_held_{name}", slot)
+            setattr(class_, _HELD + name, slot)
             setattr(class_, name, _Text(slot))
         return class_
 
     return wrap
 
 
-def held(owner: object, name: str) -> Any:  # noqa: ANN401 - it passes for the text
-    """What a field holds: its class takes it for the text when another object is made of it."""
-    return getattr(owner, f"_held_{name}")
+def held(*names: str) -> Callable[[object], Any]:
+    """What gets what fields hold: their class takes it for the text when another object is made.
+
+    Args:
+        names: of one field, whose holding is got, or of several, whose are got as a tuple.
+    """
+    return attrgetter(*(_HELD + name for name in names))

@@ -52,6 +52,8 @@ __all__ = [
 class Run(enum.Enum):
     """What the guest of a domain does, as far as the events told."""
 
+    __hash__ = object.__hash__  # that of `Enum` is made in Python, for each event anew
+
     OFF = "off"
     STARTED = "started"
     """Started; whether it runs or is paused was not told yet, or never will be."""

@@ -324,8 +324,10 @@ class Tracker:
             return False
         if isinstance(observed.result, Gone):
             return record.is_told_to_exist()
+        if not isinstance(observed.result, Observation) or observed.result.persistent:
+            return False
         # Neither running nor persistent: a transient domain about to go, of which no event tells.
-        return isinstance(observed.result, Observation) and position_of(observed.result).absent
+        return position_of(observed.result).absent
 
     def _look_up_again(self, record: Record, ended: int) -> None:
         record.touched = max(record.touched, ended)
@@ -503,20 +505,20 @@ class Tracker:
             self._rota.append(record)
 
     def _schedule(self, record: Record) -> None:
+        """Enter it in the registers of what is open, and see that it is attended to in time."""
         due = record.due
         if due is None:
             self.timetable.cancel(record)
         else:
             self.timetable.set(record, due)
-        _enter(self._dirty, record, record.dirty)
-        _enter(self._held, record, record.accepted is not None)
         self._tombs.pop(record, None)
-        if record.idle and not record.known:
-            self._tombs[record] = None
-
-
-def _enter(register: dict[Record, None], record: Record, belongs: bool) -> None:
-    if belongs:
-        register[record] = None
-    else:
-        register.pop(record, None)
+        self._dirty.pop(record, None)
+        self._held.pop(record, None)
+        if record.idle:
+            if not record.known:
+                self._tombs[record] = None
+            return
+        if record.dirty:
+            self._dirty[record] = None
+        if record.accepted is not None:
+            self._held[record] = None

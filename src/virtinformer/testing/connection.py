@@ -83,8 +83,11 @@ class Connection:
         content, answer = self.daemon.liar.read_times()
         late = self.daemon.liar.answers_late()
         reading = self._reads[uuid] = Reading(self, uuid)
-        self.later(content, reading.take, late=late)
-        self.later(answer, lambda: self._answer(reading), late=late)
+        if content < answer:
+            self.later(content, reading.take, late=late)
+            self.later(answer, lambda: self._answer(reading), late=late)
+        else:
+            self.later(answer, lambda: self._take_and_answer(reading), late=late)
 
     def close(self) -> None:
         """End it from this side, at once and also if the daemon hangs."""
@@ -153,6 +156,10 @@ class Connection:
 
     def _subscribe(self) -> None:
         self.subscribed = True
+
+    def _take_and_answer(self, reading: Reading) -> None:
+        reading.take()
+        self._answer(reading)
 
     def _answer(self, reading: Reading) -> None:
         if not self.daemon.held_reads.keep(reading):

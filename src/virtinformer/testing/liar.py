@@ -43,7 +43,7 @@ class Script:
     """Lies to be told a number of times, in the order in which they were asked for."""
 
     def __init__(self) -> None:
-        self._next: dict[Deed, list[_Next]] = {deed: [] for deed in Deed}
+        self._next: dict[Deed, list[_Next]] = {}
 
     def add(
         self,
@@ -57,11 +57,14 @@ class Script:
         if count < 0:
             raise ValueError(f"a number of times is meant, not {count}")
         if count:
-            self._next[deed].append(_Next(count, uuid, error, frozenset(missing)))
+            due = self._next.setdefault(deed, [])
+            due.append(_Next(count, uuid, error, frozenset(missing)))
 
     def take(self, deed: Deed, uuid: UUID | None = None) -> _Next | None:
         """What is to be done this time; it counts as done."""
-        due = self._next[deed]
+        if not self._next:
+            return None  # as it is nearly always
+        due = self._next.get(deed, [])
         for item in due:
             if item.uuid is None or item.uuid == uuid:
                 item.left -= 1

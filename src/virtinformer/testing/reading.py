@@ -54,15 +54,16 @@ class Reading:
     def answer(self) -> None:
         """End: post what was read."""
         source = self._connection.source
+        now = source.clock()
         answer = Observed(
             epoch=self._connection.epoch,
             uuid=self.uuid,
             began=self.began,
             ended=source.stamp(),
-            time=source.clock(),
+            time=now,
             result=self._result,
             listed=self._listed,
-            took=source.clock() - self._since,
+            took=now - self._since,
         )
         source.put(answer)
 
