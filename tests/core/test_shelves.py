@@ -31,6 +31,10 @@ class TwoMappings(RuleBasedStateMachine):
         if key in self.plain:
             del self.ours[key], self.plain[key]
 
+    @rule(key=KEYS)
+    def pop(self, key: UUID) -> None:
+        assert self.ours.pop(key) == self.plain.pop(key, None)
+
     @rule()
     def share(self) -> None:
         self.shared.append((self.ours.share(), dict(self.plain)))

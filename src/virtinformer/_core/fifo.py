@@ -180,23 +180,19 @@ class DeltaFifo:
             return
         key = (delta.domain.uuid.int, delta.domain.incarnation)
         facts = _NO_FACTS if self._filter is None else self._filter.facts_to_wait(change)
-        waiting = self._pending.get(key)
+        # Taken out and put in again, so that the order stays that of the versions.
+        waiting = self._pending.take(key)
         if waiting is None:
             self._pending.put(key, self._next_of(key, delta, facts))
-        elif isinstance(waiting.delta, Added) and isinstance(delta, Deleted):
-            self._pending.remove(key)
-        else:
-            # Behind all others, so that the order stays that of the versions.
+        elif not (isinstance(waiting.delta, Added) and isinstance(delta, Deleted)):
             folded = _fold(waiting.delta, delta)
             self._pending.put(key, _Pending(waiting.given, folded, waiting.facts | facts))
 
     def _next_of(self, key: _Key, delta: Delta, facts: frozenset[Facts]) -> _Pending:
         """A delta before which none waits; it follows the last one that was given."""
-        given = self._withheld.get(key)
-        if given is not None:
-            del self._withheld[key]
-            if isinstance(delta, Updated):
-                delta = attrs.evolve(delta, old=given)
+        given = self._withheld.pop(key)
+        if given is not None and isinstance(delta, Updated):
+            delta = attrs.evolve(delta, old=given)
         return _Pending(_given_before(delta), delta, facts)
 
     def pop(self) -> Delta | Synced | Skipped | None:
@@ -235,7 +231,7 @@ class DeltaFifo:
     def _pop_pending(self, key: _Key, pending: _Pending) -> Delta | None:
         delta = pending.delta if self._filter is None else self._filter.seen(pending)
         is_withheld = delta is pending.delta and self._withholds(pending)
-        self._pending.remove(key)
+        self._pending.take(key)
         if is_withheld and pending.given is not None:
             self._withheld[key] = pending.given
         return None if is_withheld else delta

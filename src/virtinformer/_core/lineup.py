@@ -1,10 +1,10 @@
 """A queue from whose middle can be taken, for subscribers very far behind.
 
-Each entry has a place in the line. What is taken out, or put in anew and thereby behind all
-others, leaves its old place there, empty; so nothing ever has to be moved. Empty places are
-passed over at the front, and cleared from the rest a few at a time whenever there are more of
-them than entries. An `OrderedDict` does the same with less, but is rebuilt at once when it grows:
-at 50,000 entries that takes longer than an event loop may be kept.
+Each entry has a place in the line. What is taken out leaves it there, empty; so nothing ever
+has to be moved. Empty places are passed over at the front, and cleared from the rest a few at
+a time whenever there are more of them than entries. An `OrderedDict` does the same with less,
+but is rebuilt at once when it grows: at 50,000 entries that takes longer than an event loop may
+be kept.
 """
 
 from __future__ import annotations
@@ -57,23 +57,20 @@ class Lineup(Generic[K, V]):
     def __len__(self) -> int:
         return len(self._places)
 
-    def get(self, key: K) -> V | None:
-        """The entry of a key."""
-        place = self._places.get(key)
-        return None if place is None or place.entry is None else place.entry[1]
-
     def put(self, key: K, value: V) -> None:
-        """Let this be the last entry, and the only one of its key."""
-        if (left := self._places.get(key)) is not None:
-            left.entry = None
+        """Let this be the last entry. One of its key that is there has to be taken out first."""
         place = self._places[key] = _Place((key, value))
         self._line.append(place)
         self._clear_some()
 
-    def remove(self, key: K) -> None:
-        """Take out the entry of a key."""
-        self._places[key].entry = None
-        del self._places[key]
+    def take(self, key: K) -> V | None:
+        """Take out the entry of a key, if it has one."""
+        place = self._places.pop(key)
+        if place is None or place.entry is None:
+            return None
+        _, value = place.entry
+        place.entry = None
+        return value
 
     def pass_over(self) -> bool:
         """Give up empty places at the front, but not too many; whether there may be more."""

@@ -87,6 +87,13 @@ class Shelves(Generic[K, V]):
         del self._to_write(label)[label]
         self._count -= 1
 
+    def pop(self, key: K) -> V | None:
+        """Take out what is there under a key."""
+        if not self._count or (value := self.get(key)) is None:
+            return None
+        del self[key]
+        return value
+
     def __len__(self) -> int:
         return self._count
 
