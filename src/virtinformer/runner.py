@@ -266,10 +266,16 @@ class Runner:
 
     def _set_timer(self, deadline: float | None) -> None:
         if self._timer is not None:
+            if self._timer.when() == deadline:
+                return
             self._timer.cancel()
             self._timer = None
         if deadline is not None:
-            self._timer = self._loop.call_at(deadline, self.post, [Tick()])
+            self._timer = self._loop.call_at(deadline, self._tick)
+
+    def _tick(self) -> None:
+        self._timer = None
+        self.post([Tick()])
 
     def _perform(self, effect: Effect) -> None:
         match effect:
