@@ -9,6 +9,7 @@ import attrs
 import pytest
 
 from virtinformer._core.fifo import CANDIDATES, FOLDED_EVENTS, SKIPPED, DeltaFifo, EventFifo
+from virtinformer._core.lineup import PASSED
 from virtinformer._core.model import (
     Added,
     Change,
@@ -51,6 +52,20 @@ def found_by(source: DeltaSource, change: Change) -> Change:
 
 
 # ---------------------------------------------------------------------- folding
+
+
+def test_very_many_that_were_folded_are_passed_over_a_part_at_a_time() -> None:
+    fifo = DeltaFifo()
+    domains = [make(UUID(int=number), number) for number in range(1, PASSED + 2)]
+    for domain in domains:
+        fifo.push(add(domain))
+    for number, domain in enumerate(domains, PASSED + 2):
+        fifo.push(update(domain, make(domain.uuid, number, incarnation=domain.incarnation)))
+    assert fifo.pop() is SKIPPED
+    found = drain(fifo)
+    assert [type(delta) for delta in found] == [Added] * len(domains)
+    versions = [delta.resource_version for delta in found]
+    assert versions == sorted(versions)
 
 
 def test_nothing_at_first() -> None:

@@ -108,3 +108,22 @@ def test_what_is_left_keeps_its_order() -> None:
         lineup.take(key)
     kept = [key for key in [*range(1, 500, 2), *range(0, 500, 2)] if key % 5]
     assert emptied(lineup) == [(key, str(key)) for key in kept]
+
+
+def test_what_was_looked_at_is_looked_at_again() -> None:
+    lineup: Lineup[int, str] = Lineup()
+    for key in range(200):
+        lineup.put(key, "")
+
+    def come_and_go(times: int) -> None:
+        for _ in range(times):
+            lineup.take(-1)
+            lineup.put(-1, "")
+
+    come_and_go(1_000)
+    assert len(lineup._looked_at) == 200  # all of them were there
+    for key in range(1, 200):
+        lineup.take(key)
+    come_and_go(1_000)
+    assert places(lineup) <= 2 * 2 + SLACK
+    assert emptied(lineup) == [(0, ""), (-1, "")]

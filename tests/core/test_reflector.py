@@ -9,7 +9,7 @@ from uuid import UUID
 import attrs
 import pytest
 
-from virtinformer._core import reflector as reflector_module
+from virtinformer._core import rota as rota_module
 from virtinformer._core import tracker as tracker_module
 from virtinformer._core.barriers import FIRST_SYNC
 from virtinformer._core.fifo import FOLDED_EVENTS
@@ -34,7 +34,8 @@ from virtinformer._core.messages import (
     Tick,
 )
 from virtinformer._core.model import Added, Deleted, DeletionReason, DeltaSource, Domain, Updated
-from virtinformer._core.reflector import ANSWER, SLICE, SLICES, STABLE, Phase
+from virtinformer._core.reflector import ANSWER, STABLE, Phase
+from virtinformer._core.rota import SLICE, SLICES
 from virtinformer._core.tracker import FAILURES, LOOKUPS, RACES
 from virtinformer._core.vocabulary import DomainState, EventKind, LifecycleType
 
@@ -961,7 +962,7 @@ def test_where_many_domains_vanish_the_others_are_read_before_their_slice_is_due
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Fewer domains are fewer slices, and more time between them; the period stays."""
-    monkeypatch.setattr(reflector_module, "SLICE", 1)
+    monkeypatch.setattr(rota_module, "SLICE", 1)
     uuids = [UUID(int=100 + number) for number in range(SLICES)]
     driver = Driver(period=60.0).go_live({uuid: shut_off(f"{uuid}") for uuid in uuids})
     *gone, last_but_one, last = uuids
@@ -1218,8 +1219,8 @@ def test_how_long_reads_took_is_counted_where_it_is_known() -> None:
 
 
 def test_slices_do_not_grow_without_end(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(reflector_module, "LARGEST", 2)
-    monkeypatch.setattr(reflector_module, "SLICE", 1)
+    monkeypatch.setattr(rota_module, "LARGEST", 2)
+    monkeypatch.setattr(rota_module, "SLICE", 1)
     host = {UUID(int=n): shut_off(f"n{n}") for n in range(3 * SLICES)}
     driver = Driver(period=60.0).go_live(host)
     driver.pass_time(60.0 / SLICES)
@@ -1231,12 +1232,12 @@ def test_slices_do_not_grow_without_end(monkeypatch: pytest.MonkeyPatch) -> None
 def test_those_who_are_gone_do_not_wait_for_their_turn_for_ever(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(tracker_module, "TOMBSTONES", 2)
+    monkeypatch.setattr(rota_module, "SLACK", 2)
     driver = Driver(period=None).go_live({A: shut_off()})
     for number in range(20):
         driver.tell(uuid := UUID(int=100 + number), shut_off(), driver.make_event(uuid, DEFINED))
         driver.tell(uuid, GONE, driver.make_event(uuid, UNDEFINED))
-    tracker = driver.reflector._tracker
-    assert tracker.known == 1
-    assert len(tracker._rota) <= 2 * tracker.known + 2
-    assert A in {record.uuid for record in tracker._rota}
+    rota = driver.reflector._rota
+    assert rota.known == 1
+    assert len(rota._line) <= 2 * rota.known + 2
+    assert A in {record.uuid for record in rota._line}

@@ -15,7 +15,8 @@ from virtinformer._core.messages import (
     Start,
 )
 from virtinformer._core.model import Deleted, DeletionReason
-from virtinformer._core.reflector import ANSWER, SLICE, Phase
+from virtinformer._core.reflector import ANSWER, Phase
+from virtinformer._core.rota import SLICE
 from virtinformer._core.tracker import FAILURES, RACES
 from virtinformer._core.vocabulary import DomainState, EventKind, LifecycleType
 

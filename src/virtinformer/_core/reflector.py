@@ -64,6 +64,8 @@ from .messages import (
     Tick,
 )
 from .model import DeltaSource
+from .narrator import Narrator
+from .rota import Rota
 from .store import Store
 from .timetable import Timetable
 from .tracker import FAILURES, RETRY, Tracker
@@ -79,15 +81,6 @@ ANSWER: Final = 60.0
 libvirt probes no connection while it is being opened: a host that went mute then
 would be waited for for ever.
 """
-
-SLICE: Final = 128
-"""A slice of the resync has about so many domains …"""
-
-SLICES: Final = 12
-"""… but there are at most so many slices, …"""
-
-LARGEST: Final = 2048
-"""… unless they would be larger than this: they, too, are put together in one go."""
 
 
 class Phase(enum.Enum):
@@ -147,6 +140,7 @@ class Reflector:
         connections: how many were opened so far.
         last_contact: when the host last said anything (seconds, monotonic).
         last_error: what went wrong last, if anything did.
+        counters: what was counted so far.
     """
 
     def __init__(
@@ -163,15 +157,16 @@ class Reflector:
         self.connections: int = 0
         self.last_contact: float | None = None
         self.last_error: Exception | None = None
+        self.counters: Counters = Counters()
         self._period = resync_period
         self._random = random
         self._barriers = Barriers()
+        self._rota = Rota()
+        self._narrator = Narrator(
+            store, Chronicle(store, transform), self._rota, self.counters, window=reorder_window
+        )
         self._tracker = Tracker(
-            store,
-            Chronicle(store, transform),
-            self._barriers,
-            window=reorder_window,
-            random=random,
+            self._narrator, self._barriers, self.counters, window=reorder_window, random=random
         )
         self._now = 0.0
         self._alarms: Timetable[_Alarm] = Timetable()
@@ -201,6 +196,7 @@ class Reflector:
         self._let_pass()
         if self._list is None:
             self._tracker.bury()
+            self._rota.tidy()
         self._note_debt()
         effects, self._tracker.effects = self._tracker.effects, []
         return effects
@@ -226,7 +222,7 @@ class Reflector:
     @property
     def synced(self) -> bool:
         """Whether the store has caught up with the host on this connection."""
-        behind = self._tracker.first or CATCH_UP in self._barriers
+        behind = self._first or CATCH_UP in self._barriers
         return self.phase is Phase.LIVE and not behind
 
     @property
@@ -235,9 +231,9 @@ class Reflector:
         return self._owing_since
 
     @property
-    def counters(self) -> Counters:
-        """What was counted so far."""
-        return self._tracker.counters
+    def _first(self) -> bool:
+        """Whether the host is being learned for the first time."""
+        return self._narrator.first
 
     # ------------------------------------------------------------------ the connection
 
@@ -290,7 +286,7 @@ class Reflector:
         self._sweep_is_due = False
         self._list_failures = 0
         self._barriers.cancel(CATCH_UP)
-        if self._tracker.first:
+        if self._first:
             self._barriers.add(Barrier(FIRST_SYNC, -1, None))
         for alarm in (_Alarm.ANSWER, _Alarm.LIST, _Alarm.SWEEP, _Alarm.COMPARE):
             self._alarms.cancel(alarm)
@@ -328,7 +324,7 @@ class Reflector:
     # ------------------------------------------------------------------ lists
 
     def _list_host(self) -> None:
-        first = self._tracker.first
+        first = self._first
         self._begin_list(DeltaSource.INITIAL if first else DeltaSource.RELIST, None)
 
     def _begin_list(self, cause: DeltaSource, only: frozenset[UUID] | None) -> None:
@@ -366,7 +362,7 @@ class Reflector:
         self.phase = Phase.LIVE
         self._live_since = self._now
         # What was read on an earlier connection, or for a list that failed, does not count.
-        first = self._tracker.first
+        first = self._first
         unseen = self._tracker.demand_unseen(began)
         self._barriers.add(Barrier(FIRST_SYNC if first else CATCH_UP, began, unseen))
         if first:
@@ -400,26 +396,19 @@ class Reflector:
         if self._period is None:
             return
         # A little early, never late, and not in step with other clients of the daemon.
-        pause = self._pause(self._period) * (1.0 - self._random() / 10)
+        pause = self._rota.pause(self._period) * (1.0 - self._random() / 10)
         self._alarms.set(_Alarm.SWEEP, self._now + pause)
-
-    def _pause(self, period: float) -> float:
-        """Seconds between two slices."""
-        known = self._tracker.known
-        return period / max(1, min(SLICES, -(-known // SLICE)), -(-known // LARGEST))
 
     def _sweep_if_due(self) -> None:
         if self._sweep_is_due:
             self._sweep()
 
     def _sweep(self) -> None:
-        """Read the slice whose turn it is, and whatever else would be overdue by the next one."""
+        """Read those whose turn it is."""
         self._sweep_is_due = self._list is not None
         if self._sweep_is_due or self._period is None:
             return
-        pause = self._pause(self._period)
-        count = -(-self._tracker.known * pause // self._period)
-        turn = self._tracker.take_turns(int(count), self._now + pause - self._period)
+        turn = self._rota.next_slice(self._period, self._now)
         self._begin_list(DeltaSource.RESYNC, turn | self._unswept)
         self._unswept = frozenset()
         self._wait_for_sweep()
@@ -445,7 +434,7 @@ class Reflector:
             self._begin_list(DeltaSource.REFRESH, None)
         for token in self._barriers.passed():
             if token == FIRST_SYNC:
-                self._tracker.first = False
+                self._narrator.first = False
             if token != CATCH_UP:
                 self._do(Resolve(token))
 
