@@ -208,8 +208,6 @@ class DomainEvent:
 class DeltaSource(enum.Enum):
     """How the informer came to know of a change."""
 
-    __hash__ = object.__hash__  # that of `Enum` is made in Python, for each event anew
-
     INITIAL = "initial"
     """It was there when the informer, or the subscriber, began."""
     EVENT = "event"

@@ -86,8 +86,6 @@ would be waited for for ever.
 class Phase(enum.Enum):
     """Where in its dealings with the host the reflector is, and what happens next."""
 
-    __hash__ = object.__hash__  # that of `Enum` is made in Python, for each input anew
-
     DISCONNECTED = "disconnected"
     """Not started, or a connection is being opened: `Connected` or `ConnectFailed` comes."""
     SUBSCRIBING = "subscribing"
