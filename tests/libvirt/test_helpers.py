@@ -74,20 +74,6 @@ def small(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(listing, "MANY", 3)
 
 
-@pytest.fixture
-def closed(monkeypatch: pytest.MonkeyPatch) -> list[int]:
-    """What each `virConnectClose` returned: how many references were left."""
-    left: list[int] = []
-    close = libvirt.virConnect.close
-
-    def recorded(host: libvirt.virConnect) -> int:
-        left.append(close(host))
-        return left[-1]
-
-    monkeypatch.setattr(libvirt.virConnect, "close", recorded)
-    return left
-
-
 @contextmanager
 def populated(daemon: Daemon) -> Iterator[libvirt.virConnect]:
     """The daemon with domains, and nothing left of them."""

@@ -47,20 +47,6 @@ from virtinformer.source import Request, Source
 pytestmark = every_loop
 
 
-@pytest.fixture
-def closed(monkeypatch: pytest.MonkeyPatch) -> list[int]:
-    """What each `virConnectClose` returned: how many references were left."""
-    left: list[int] = []
-    close = libvirt.virConnect.close
-
-    def recorded(host: libvirt.virConnect) -> int:
-        left.append(close(host))
-        return left[-1]
-
-    monkeypatch.setattr(libvirt.virConnect, "close", recorded)
-    return left
-
-
 @asynccontextmanager
 async def watching(uri: str = URI, **how: Any) -> AsyncIterator[tuple[LibvirtSource, Record]]:
     """A source that is subscribed in epoch 1."""
