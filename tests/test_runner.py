@@ -126,6 +126,26 @@ async def test_timers_of_the_core_are_kept() -> None:
         assert 10 <= len(requests(host, "List")) <= 13
 
 
+@every_loop
+async def test_a_timer_stays_while_the_deadline_does() -> None:
+    """As that of the resync does through all events in between."""
+    source = Obedient()
+    async with vi.DomainInformer(source, resync_period=3600.0) as informer:
+        runner = informer._runner
+        assert runner is not None
+        timer, deadline = runner._timer, runner._reflector.deadline
+        for _ in range(3):
+            source.post([Tick()])
+        assert runner._reflector.deadline == deadline
+        assert timer is not None
+        assert runner._timer is timer
+        assert not timer.cancelled()
+        source.post([Disconnected(1, ConnectionError("it broke"))])
+        assert runner._reflector.deadline != deadline
+        assert runner._timer is not timer
+        assert timer.cancelled()
+
+
 @virtual_time
 async def test_patience_ends_only_where_there_is_trouble() -> None:
     """A host that is only slow is waited for, however long it takes."""

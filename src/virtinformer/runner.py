@@ -54,9 +54,6 @@ _logger = logging.getLogger("virtinformer.informer")
 SILENCE: Final = 10.0
 """A host that owes an answer and says nothing for so many seconds is more than slow."""
 
-STRETCH: Final = 0.002
-"""A slice of the inbox takes no more after so many seconds, on a machine that is slow."""
-
 RESPITE: Final = 1.0
 """After a fault the clock does not set off the work again before so many seconds have passed."""
 
@@ -84,6 +81,7 @@ class Runner:
         self._working = False
         self._closed = False
         self._timer: asyncio.TimerHandle | None = None
+        self._due: float | None = None
         self._alarm: asyncio.TimerHandle | None = None
         self._said: dict[UUID | None, str] = {}
         self._patience = 0.0
@@ -240,14 +238,11 @@ class Runner:
                 self._inbox.extend(_answers(effect, error))
 
     def _slice(self) -> Iterator[Input]:
-        enough = self._loop.time() + STRETCH
         # One at a time: a fault costs the input that it came of, not those behind it.
         for _ in range(min(BATCH, len(self._inbox))):
             input_ = self._inbox.popleft()
             self._note(input_)
             yield input_
-            if self._loop.time() > enough:
-                return
 
     def _report(self, error: Exception) -> None:
         _logger.error(
@@ -265,16 +260,15 @@ class Runner:
             self._set_timer(deadline if deadline is None else max(deadline, earliest))
 
     def _set_timer(self, deadline: float | None) -> None:
+        if deadline == self._due:
+            return  # what is set is left: else the loop's heap would fill with cancelled timers
         if self._timer is not None:
-            if self._timer.when() == deadline:
-                return
             self._timer.cancel()
-            self._timer = None
-        if deadline is not None:
-            self._timer = self._loop.call_at(deadline, self._tick)
+        self._due = deadline
+        self._timer = None if deadline is None else self._loop.call_at(deadline, self._tick)
 
     def _tick(self) -> None:
-        self._timer = None
+        self._timer = self._due = None
         self.post([Tick()])
 
     def _perform(self, effect: Effect) -> None:

@@ -59,7 +59,8 @@ class Counters:
     def deltas(self) -> Counter[DeltaSource]:
         """Deltas delivered, by source."""
         deltas: Counter[DeltaSource] = Counter()
-        for (_, source), count in self.delta_types.items():
+        # A copy, made in one step: another thread may look while the loop counts.
+        for (_, source), count in dict(self.delta_types).items():
             deltas[source] += count
         return deltas
 
@@ -71,4 +72,5 @@ class Counters:
     @property
     def events_inferred(self) -> int:
         """Events delivered that libvirt never sent."""
-        return sum(count for (_, inferred), count in self.event_types.items() if inferred)
+        counts = dict(self.event_types)  # as above
+        return sum(count for (_, inferred), count in counts.items() if inferred)

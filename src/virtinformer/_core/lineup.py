@@ -43,7 +43,7 @@ class Lineup(Generic[K, V]):
     """At most one entry a key, in the order in which they were put in.
 
     Promise: whatever is asked takes the same time however many entries there are, and
-    there are never much more places than twice the most entries there have been.
+    there are never much more places than three times the most entries there have been.
     """
 
     __slots__ = ("_line", "_looked_at", "_places")

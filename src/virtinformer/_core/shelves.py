@@ -49,8 +49,9 @@ class Shelves(Generic[K, V]):
 
     def __init__(self, label: Callable[[K], Hashable]) -> None:
         self._label = label
-        self._shelves: list[dict[Hashable, V]] = [{} for _ in range(SHELVES)]
-        self._owned = [True] * SHELVES
+        # As if an empty one had been shared: a shelf is made when something is put there.
+        self._shelves: list[dict[Hashable, V]] = [{}] * SHELVES
+        self._owned = [False] * SHELVES
         self._count = 0
 
     def share(self) -> Shelves[K, V]:

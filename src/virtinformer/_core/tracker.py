@@ -364,14 +364,15 @@ class Tracker:
             self.timetable.cancel(record)
         else:
             self.timetable.set(record, due)
-        self._tombs.pop(record, None)
-        self._dirty.pop(record, None)
-        self._held.pop(record, None)
-        if record.idle:
-            if not record.known:
-                self._tombs[record] = None
-            return
+        # Whoever belongs in a register stays there: to go and come again makes it grow.
         if record.dirty:
             self._dirty[record] = None
+        else:
+            self._dirty.pop(record, None)
         if record.accepted is not None:
             self._held[record] = None
+        else:
+            self._held.pop(record, None)
+        self._tombs.pop(record, None)
+        if not record.known and record.idle:
+            self._tombs[record] = None
