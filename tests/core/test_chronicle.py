@@ -64,6 +64,33 @@ class Book:
         return change
 
 
+def test_a_transform_is_given_a_domain_with_a_place_in_history() -> None:
+    given: list[Domain] = []
+
+    def transform(domain: Domain) -> Domain:
+        given.append(domain)
+        return domain
+
+    chronicle = Chronicle(Store({}, 10), transform)
+    steps = (came(LifecycleType.DEFINED), came(LifecycleType.STARTED))
+    chronicle.tell(Scene(A, running(), SEEN, steps, DeltaSource.EVENT))
+    (domain,) = given
+    assert (domain.resource_version, domain.incarnation, domain.generation) == (2, 2, 1)
+
+
+def test_what_was_not_read_again_keeps_the_time_of_its_read() -> None:
+    store = Store({}, 10)
+    chronicle = Chronicle(store, None)
+    chronicle.tell(Scene(A, running(), SEEN, (), DeltaSource.EVENT))
+    stored = store.get(A)
+    chronicle.tell(Scene(A, stored, SEEN + 60, (came(LifecycleType.DEFINED),), DeltaSource.EVENT))
+    found = store.get(A)
+    assert stored is not None
+    assert found is not None
+    assert found.resource_version == 2
+    assert found.observed_at == stored.observed_at == utc(SEEN)
+
+
 def test_an_event_is_told_as_it_came() -> None:
     book = Book()
     book.write(shut_off())

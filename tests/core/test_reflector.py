@@ -1179,6 +1179,49 @@ def test_a_long_list_is_compared_a_stretch_at_a_time(monkeypatch: pytest.MonkeyP
     assert sorted(driver.reads()) == sorted(host)
 
 
+def test_neither_half_of_a_comparison_is_done_in_one_go(monkeypatch: pytest.MonkeyPatch) -> None:
+    """First whom the list names, then whoever is known."""
+    monkeypatch.setattr(tracker_module, "STRETCH", 2)
+    driver = Driver()
+    driver.connect()
+    present = frozenset(UUID(int=n) for n in range(1, 11))
+    listed = Listed(driver.epoch, driver.stamp(), present)
+    driver.now += 3.0  # it took so long
+    reflector = driver.reflector
+    effects = reflector.receive([listed], driver.now)
+    assert len(reflector._tracker._records) == 2
+    turns = 1
+    while reflector.phase is Phase.LISTING:
+        assert reflector.deadline == driver.now
+        effects += reflector.receive([Tick()], driver.now)
+        turns += 1
+    assert turns == 5 + 5 + 1
+    assert len(reflector._tracker._records) == 10
+    # It came back for the rest, and not for another list.
+    assert not any(isinstance(effect, List) for effect in effects)
+    assert reflector.counters.list_time.histogram.sum == pytest.approx(3.0)
+
+
+def test_further_look_ups_are_counted() -> None:
+    driver = Driver().go_live()
+    driver.event(A, DEFINED)
+    for count in (1, 2):
+        driver.answer(A, GONE)
+        assert driver.reflector.counters.lookups_repeated == count
+        driver.pass_time(1.0)
+
+
+def test_nobody_is_held_whose_state_is_stored() -> None:
+    driver = Driver(window=0.5).go_live({A: shut_off()})
+    driver.event(A, RESUMED)  # the predecessor is on its way
+    driver.answer(A, running())
+    assert list(driver.reflector._tracker._held) == [driver.record(A)]
+    driver.event(A, STARTED)
+    driver.answer(A, running())
+    assert driver.told == ["Started", "Resumed"]
+    assert driver.reflector._tracker._held == {}
+
+
 def test_what_is_compared_with_a_list_is_forgotten_with_its_connection(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

@@ -94,6 +94,15 @@ def test_who_comes_back_in_time_keeps_the_place() -> None:
     assert records[0].turn == 0.0
 
 
+def test_who_had_a_turn_waits_for_one_more_only() -> None:
+    rota, records = rota_of(2)
+    rota.next_slice(PERIOD, 5.0)
+    for record in records:
+        assert record.in_rota
+        rota.note(record, known=True, now=6.0)
+    assert list(rota._line) == records
+
+
 def test_those_who_are_gone_are_left_out_when_there_are_too_many() -> None:
     rota, records = rota_of(SLACK + 3)
     for record in records[1:]:

@@ -317,7 +317,6 @@ class Tracker:
         """What a read leads to that changes nothing: most do, and a resync makes thousands."""
         record.accept(observed)
         record.accepted = None
-        record.torn = 0
         self._barriers.seen(record.uuid, observed.began)
         if record.dirty:
             self._ask(record)
