@@ -34,6 +34,10 @@ async def at_work(main: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
     assert task.cancelled()
 
 
+def is_running(domain: vi.Domain) -> bool:
+    return domain.state is vi.DomainState.RUNNING
+
+
 class Scene:
     """A host, somebody who changes it, and somebody who looks."""
 
@@ -58,12 +62,13 @@ class Scene:
 
     async def kill(self, uuid: UUID) -> int:
         """SIGKILL for its QEMU; the id that it had."""
-        domain = await self.until(uuid, lambda domain: domain.state is vi.DomainState.RUNNING)
+        domain = await self.until(uuid, is_running)
         os.kill(pid_of(self.daemon, uuid), signal.SIGKILL)
         return domain.id
 
     async def rises_again(self, uuid: UUID, last: int) -> None:
-        await self.until(uuid, lambda domain: domain.active and domain.id != last)
+        # It is active, and paused, while it starts; to destroy it then makes its start fail.
+        await self.until(uuid, lambda domain: is_running(domain) and domain.id != last)
 
     async def is_off(self, uuid: UUID) -> None:
         domain = await self._informer.refresh(uuid)
