@@ -123,3 +123,17 @@ def nothing_left_behind(request: pytest.FixtureRequest) -> Iterator[None]:
     allowed = [kind for mark in request.node.iter_markers("leaves") for kind in mark.args]
     if left := LEAKS.left(*allowed):
         pytest.fail("the test left behind " + "; ".join(f"{k}: {v}" for k, v in left.items()))
+
+
+@pytest.fixture
+def closed(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """What each `virConnectClose` returned: how many references were left."""
+    left: list[int] = []
+    close = libvirt.virConnect.close
+
+    def recorded(host: libvirt.virConnect) -> int:
+        left.append(close(host))
+        return left[-1]
+
+    monkeypatch.setattr(libvirt.virConnect, "close", recorded)
+    return left

@@ -21,22 +21,6 @@ from tests.live.hands import describe, domain_named, eventually, hands_on
 
 pytestmark = pytest.mark.asyncio
 
-Closed = list[int]
-
-
-@pytest.fixture
-def closed(monkeypatch: pytest.MonkeyPatch) -> Closed:
-    """What each `virConnectClose` returned: how many references were left."""
-    left: Closed = []
-    close = libvirt.virConnect.close
-
-    def recorded(host: libvirt.virConnect) -> int:
-        left.append(close(host))
-        return left[-1]
-
-    monkeypatch.setattr(libvirt.virConnect, "close", recorded)
-    return left
-
 
 def libvirt_objects() -> list[object]:
     gc.collect()
@@ -68,7 +52,11 @@ async def lead_a_life(uri: str, xml: Callable[[], str]) -> None:
 
 
 async def open_and_close(
-    times: int, uri: str, xml: Callable[[], str], closed: Closed, caplog: pytest.LogCaptureFixture
+    times: int,
+    uri: str,
+    xml: Callable[[], str],
+    closed: list[int],
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     await lead_a_life(uri, xml)  # libvirt and Python open some things once, for ever
     held = len(libvirt_objects())
@@ -89,13 +77,13 @@ async def open_and_close(
 
 
 async def test_the_test_driver_thirty_times(
-    closed: Closed, caplog: pytest.LogCaptureFixture
+    closed: list[int], caplog: pytest.LogCaptureFixture
 ) -> None:
     await open_and_close(30, "test:///default", domain_named, closed, caplog)
 
 
 async def test_a_daemon_ten_times(
-    clean_qemu: Daemon, closed: Closed, caplog: pytest.LogCaptureFixture
+    clean_qemu: Daemon, closed: list[int], caplog: pytest.LogCaptureFixture
 ) -> None:
     await open_and_close(10, clean_qemu.uri, domain_xml, closed, caplog)
 
@@ -117,7 +105,7 @@ async def test_not_even_an_object_is_kept_of_each_connection(leaks: Leaks) -> No
     assert after - before < 5 * 100
 
 
-async def test_many_at_once(closed: Closed) -> None:
+async def test_many_at_once(closed: list[int]) -> None:
     """Informers of one process share nothing but the event thread."""
     uri = "test:///default"
     held = len(libvirt_objects())
